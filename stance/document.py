@@ -38,9 +38,6 @@ class Meta(Mapping[str, "str | None"]):
         return Meta, (dict(self._items),)
 
 
-NO_META = Meta()
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text and where it comes from.
@@ -51,7 +48,7 @@ class Document:
 
     text: str
     name: str | None = None
-    meta: Mapping[str, str | None] = field(default=NO_META, hash=False)
+    meta: Mapping[str, str | None] = field(default_factory=Meta, hash=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.meta, Meta):
