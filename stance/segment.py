@@ -1,0 +1,637 @@
+"""From text to sentences and quotations, without a parser.
+
+Three layers, each reading only the one before: lines are joined into paragraphs (`_paragraphs`),
+the quotation marks of a paragraph are paired (`_pair`), and the stops that end a sentence are told
+from those that do not (`_sentences`). The time is linear in the text: regular expressions are
+possessive or bounded, and no rule looks further than a fixed distance or the next mark of its kind.
+
+All offsets are Unicode code points. Between two sentences nothing is lost but white space.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from stance.document import Quotation, Sentence
+
+__all__ = ["quotations", "sentence", "split"]
+
+
+def split(text: str) -> tuple[Sentence, ...]:
+    """Split a document into sentences, each with the quotations that overlap it.
+
+    A quotation that runs on into the next sentence has `continues_after` there and `opens_before`
+    in that next sentence, also over a paragraph's end if the next paragraph opens with a mark of
+    the same style or holds the closing one. Any other unclosed quotation ends with its paragraph.
+    """
+    found: list[Sentence] = []
+    paragraphs = list(_paragraphs(text))
+    carried: tuple[str, ...] = ()
+    for number, (start, end) in enumerate(paragraphs):
+        pairing = _pair(text, start, end, carried)
+        left_open = pairing.left_open
+        following = paragraphs[number + 1 : number + 2]
+        carried = _still_open(text, *following[0], left_open) if left_open and following else ()
+        spans = pairing.spans(text, end, len(carried))
+        upcoming = 0
+        active: list[Quotation] = []
+        for first, last in _sentences(text, start, end, pairing.roles):
+            while upcoming < len(spans) and spans[upcoming].start < last:
+                active.append(spans[upcoming])
+                upcoming += 1
+            active = [span for span in active if span.end > first]
+            quoted = tuple([_clipped(span, first, last) for span in active])
+            found.append(Sentence(text[first:last], first, last, len(found), number, quotations=quoted))
+    return tuple(found)
+
+
+def quotations(text: str, open_before: tuple[str, ...] = ()) -> tuple[Quotation, ...]:
+    """The quotations of one sentence, taken as it is.
+
+    `open_before` holds the opening marks still open where the sentence starts, outermost first, for
+    example ``("“",)``. Marks that the sentence repeats at its start, as a new paragraph does, are
+    left out of the span. A quotation not closed in the sentence has `continues_after`.
+    """
+    pairing = _pair(text, 0, len(text), open_before)
+    return tuple(pairing.spans(text, len(text), len(pairing.left_open)))
+
+
+def sentence(text: str, prev: str | None = None, id: str | None = None) -> Sentence:
+    """One given sentence as a `Sentence`, split no further: its offsets are 0 and its length.
+
+    `prev`, the text of the sentence before, serves only to know whether a quotation is still open
+    at its end. A closing mark without an opening one shows that by itself.
+    """
+    quoted = quotations(text, _open_before(text, prev))
+    return Sentence(text, 0, len(text), id=id, prev=prev, quotations=quoted)
+
+
+# ------------------------------------------------------------------------------------ paragraphs
+
+_BREAK = "\n\r\x0b\x0c\x85\u2028\u2029"
+_LINE = re.compile(f"[^{_BREAK}]+")
+_ONE_BREAK = re.compile(rf"[^\S{_BREAK}]*+(?:\r\n|[{_BREAK}])[^\S{_BREAK}]*+")
+_STOPPED = re.compile(r"[.!?…:;][)\]\"'”’»›]{0,3}\Z")
+_BYLINE = re.compile(r"(?:by|from|via)\s+[^\W\d_a-z]")
+_BULLET = re.compile(r"[–—•●▪■◦‣·>*+#-]|\(?\w{1,3}[.)]\s")
+_WORD = re.compile(r"\S{1,40}")
+
+# Programs wrap plain text at 25 to 140 characters. A wrapped line is full: with the next word it
+# would reach the width; proportional type and hyphenation leave it this full at least.
+_WIDTHS = range(25, 141)
+_FULL = 0.85
+# A line this long without a stop, followed by a small letter, was broken inside a sentence.
+_LONG = 40
+
+
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches of text that no sentence crosses, trimmed of white space, in order.
+
+    The end of a line ends a paragraph, as on a web page turned into text, unless the text shows
+    that its lines were wrapped by a program (see `_width`). A blank line always does.
+    """
+    lines = []
+    for match in _LINE.finditer(text):
+        line = match.group()
+        if stripped := line.strip():
+            start = match.start() + len(line) - len(line.lstrip())
+            lines.append((start, start + len(stripped)))
+    if not lines:
+        return
+    width = _width(text, lines)
+    start = lines[0][0]
+    for line_, next_ in itertools.pairwise(lines):
+        if not _wrapped(text, line_, next_, width):
+            yield start, line_[1]
+            start = next_[0]
+    yield start, lines[-1][1]
+
+
+def _width(text: str, lines: Sequence[tuple[int, int]]) -> int:
+    """The width in characters at which the lines of a text were wrapped; 0 if they were not.
+
+    Evidence is a line that breaks inside a sentence: no stop at its end, a small letter after it.
+    The longest such line gives the width. The text is wrapped if nearly all of them are full and
+    they are a fair part of all the places where a line follows another without a blank one.
+    """
+    pairs = itertools.pairwise(lines)
+    broken = [(line, next_) for line, next_ in pairs if _ONE_BREAK.fullmatch(text, line[1], next_[0])]
+    inside = [(line, next_) for line, next_ in broken if _runs_on(text, line[1], next_[0])]
+    width = max((end - start for (start, end), _ in inside), default=0)
+    if width not in _WIDTHS or len(inside) < 0.15 * len(broken):
+        return 0
+    full = sum(_reach(text, line, next_) >= _FULL * width for line, next_ in inside)
+    wider = sum(end - start > 1.1 * width for (start, end), _ in broken)
+    return width if full >= 0.8 * len(inside) and wider <= 0.1 * len(broken) else 0
+
+
+def _wrapped(text: str, line: tuple[int, int], following: tuple[int, int], width: int) -> bool:
+    """Whether the second line goes on in the paragraph of the first."""
+    (start, end), (next_start, _) = line, following
+    if not _ONE_BREAK.fullmatch(text, end, next_start):
+        return False
+    if width and _reach(text, line, following) >= _FULL * width:
+        return not _BULLET.match(text, next_start)
+    return end - start >= _LONG and _runs_on(text, end, next_start)
+
+
+def _runs_on(text: str, end: int, next_start: int) -> bool:
+    """Whether the words around a line break belong to one sentence, by their look."""
+    if not (text[next_start].islower() or text[next_start] in ",;"):
+        return False
+    return not _STOPPED.search(text, max(0, end - 4), end) and not _BYLINE.match(text, next_start)
+
+
+def _reach(text: str, line: tuple[int, int], following: tuple[int, int]) -> int:
+    """How long a line would be with the first word of the next one."""
+    word = _WORD.match(text, *following)
+    return line[1] - line[0] + 1 + (len(word.group()) if word else 0)
+
+
+# ------------------------------------------------------------------------------------ quotations
+
+# Single marks inside a word are apostrophes and never reach the pairing.
+_MARK = re.compile(r"``|''|[\"“”„‟«»‹›‚]|(?<!\w)['‘’‛]|['‘’‛](?!\w)")
+_ELISION = re.compile(
+    r"['‘’](?:\d\ds?\b|n['‘’](?!\w)|(?:em|n|til|tis|twas|cause|round|bout|cos)\b(?!['’]))",
+    re.IGNORECASE,
+)
+_ELIDED_END = re.compile(r"(?<!\w)['‘’]n\Z", re.IGNORECASE)
+_FAMILY = {
+    **dict.fromkeys(('"', "“", "”", "„", "‟", "``", "''"), "double"),
+    **dict.fromkeys(("'", "‘", "’", "‚", "‛"), "single"),
+    **dict.fromkeys(("«", "»"), "angle"),
+    **dict.fromkeys(("‹", "›"), "small angle"),
+}
+_OPENS = frozenset(("“", "„", "‟", "``", "«", "‹", "‘", "‚", "‛"))
+_CLOSES = frozenset(("”", "»", "›"))
+_OPENER_OF = {"”": "“", "»": "«", "›": "‹", "''": '"'}
+_STRAIGHT = frozenset(('"', "''", "``", "'"))
+_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_OPENING_SIDE = re.compile(rf"[\s(\[{{<–—/“‘«‹„‚\"'`>_*=|{_INVISIBLE}-]")
+_CLOSING_SIDE = re.compile(rf"[\s.,;:!?…)\]}}–—/”’»›\"'{_INVISIBLE}-]")
+_UNSEEN = re.compile(rf"[\s{_INVISIBLE}]*+")
+_WORDS = re.compile(rf"[\w(\[“‘«‹„\"'`@#$€£…—–{_INVISIBLE}-]|\.\.")
+_SPEECH_ENDS = (".", ",", "!", "?", "…", "-", "–", "—")
+_FARTHEST = 1000  # characters from a single mark that opens to the one that closes
+_DEEPEST = 4  # levels of quotations inside quotations; what opens below is not followed
+
+
+class _Mark(NamedTuple):
+    """A quotation mark and which way the characters around it say that it faces."""
+
+    start: int
+    end: int
+    sign: str
+    family: str
+    looks_open: bool
+    looks_closed: bool
+    speech: bool  # a capital follows where speech may start
+    possessive: bool  # an s goes before and a small letter follows: the soldiers' families
+
+    @property
+    def opens(self) -> bool:
+        return self.looks_open and not self.looks_closed
+
+    @property
+    def closes(self) -> bool:
+        return self.looks_closed and not self.looks_open
+
+
+class _Open(NamedTuple):
+    """A quotation not closed so far."""
+
+    sign: str
+    family: str
+    start: int
+    opens_before: bool
+
+
+def _marks(text: str, start: int, end: int) -> Iterator[_Mark]:
+    """The marks in a stretch that can be quotation marks, in order."""
+    for match in _MARK.finditer(text, start, end):
+        first, last = match.span()
+        sign = match.group()
+        family = _FAMILY[sign]
+        before = text[first - 1] if first > start else " "
+        after = text[last] if last < end else " "
+        cut_off = after in ",;:)]}"  # no quotation starts so: the mark was torn from its words
+        looks_open = not after.isspace() and not cut_off and _OPENING_SIDE.match(before) is not None
+        looks_closed = (cut_off or not before.isspace()) and _CLOSING_SIDE.match(after) is not None
+        if sign in _STRAIGHT and before.isdigit() and not looks_closed:
+            continue  # inches and minutes
+        speech = possessive = False
+        if family == "single":
+            if _elided(text, first):
+                continue
+            speech = after.isupper() and (
+                first == start or before in "\"“„«`" or text[max(start, first - 2) : first] in (": ", ", ")
+            )
+            possessive = before in "sSxz" and after == " " and text[last + 1 : last + 2].islower()
+        yield _Mark(first, last, sign, family, looks_open, looks_closed, speech, possessive)
+
+
+def _elided(text: str, at: int) -> bool:
+    """Whether a single mark at a word's edge stands for left-out letters: '90s, rock 'n' roll."""
+    if _ELISION.match(text, at):
+        return True
+    return _ELIDED_END.search(text, max(0, at - 3), at) is not None
+
+
+class _Pairing:
+    """The quotation marks of one stretch, paired in one pass from left to right.
+
+    `roles` maps the offset of each mark that was used to whether it opens a quotation.
+    """
+
+    def __init__(self, opened: list[_Open], roles: dict[int, bool]) -> None:
+        self.roles = roles
+        self._stack = opened
+        self._closed: list[tuple[int, int, bool]] = []  # start, end, opens before
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The opening marks that were not closed, outermost first."""
+        return tuple(entry.sign for entry in self._stack)
+
+    def read(self, marks: Sequence[_Mark]) -> None:
+        """Pair the marks; what one does can depend on the next two of its family."""
+        ahead: list[tuple[_Mark | None, _Mark | None, int]] = []
+        nearest: dict[str, tuple[_Mark | None, _Mark | None]] = {}
+        closer = sys.maxsize  # where the next single mark that closes is
+        for mark in reversed(marks):
+            next_, next_but_one = nearest.get(mark.family, (None, None))
+            ahead.append((next_, next_but_one, closer))
+            nearest[mark.family] = (mark, next_)
+            if mark.family == "single" and mark.closes:
+                closer = mark.start
+        for mark in marks:
+            next_, next_but_one, closer = ahead.pop()
+            if mark.family == "single":
+                self._single(mark, next_, closer)
+            else:
+                self._double(mark, next_, next_but_one)
+
+    def spans(self, text: str, end: int, carried: int) -> list[Quotation]:
+        """All quotations by offset in `text`, levels set; the outermost `carried` open ones go on."""
+        spans = [(start, stop, before, False) for start, stop, before in self._closed]
+        spans += [(e.start, end, e.opens_before, depth < carried) for depth, e in enumerate(self._stack)]
+        spans.sort(key=lambda span: (span[0], -span[1]))
+        found: list[Quotation] = []
+        around: list[int] = []  # ends of the quotations that the present one is in
+        for start, stop, before, after in spans:
+            words = text[start:stop].rstrip()
+            if not words:
+                continue
+            while around and around[-1] <= start:
+                around.pop()
+            found.append(Quotation(start, start + len(words), len(around), before, after))
+            around.append(stop)
+        return found
+
+    def _double(self, mark: _Mark, next_: _Mark | None, next_but_one: _Mark | None) -> None:
+        inner = self._innermost(mark.family)
+        if self._opening(mark, inner):
+            if inner is not None and not _nested(mark, self._stack[inner], next_, next_but_one):
+                self._close(inner, mark.start)  # its own closing mark is missing
+            self._open(mark)
+        elif inner is not None:
+            self._close(inner, mark.start)
+            self.roles[mark.start] = False
+
+    def _opening(self, mark: _Mark, inner: int | None) -> bool:
+        if mark.sign in _OPENS:  # in „…“ and »…« it closes
+            return inner is None or not (mark.closes or self._stack[inner].sign in _CLOSES)
+        if mark.sign in _CLOSES:
+            return inner is None and mark.opens
+        return mark.opens or (inner is None and not mark.closes)
+
+    def _single(self, mark: _Mark, next_: _Mark | None, closer: int) -> None:
+        inner = self._innermost("single")
+        if mark.opens and mark.sign != "’":
+            # Without a closing mark in sight it is an apostrophe, unless speech plainly starts here.
+            if closer - mark.start <= _FARTHEST or mark.speech:
+                if inner is not None:
+                    self._close(inner, mark.start)
+                self._open(mark)
+        elif inner is not None and mark.looks_closed:
+            if mark.possessive and next_ is not None and next_.closes:
+                return
+            self._close(inner, mark.start)
+            self.roles[mark.start] = False
+
+    def _innermost(self, family: str) -> int | None:
+        for index in range(len(self._stack) - 1, -1, -1):
+            if self._stack[index].family == family:
+                return index
+        return None
+
+    def _open(self, mark: _Mark) -> None:
+        if len(self._stack) < _DEEPEST:
+            self._stack.append(_Open(mark.sign, mark.family, mark.end, False))
+            self.roles[mark.start] = True
+
+    def _close(self, index: int, at: int) -> None:
+        """Close one quotation and those inside it; an inner single mark was an apostrophe."""
+        for entry in self._stack[index + 1 :]:
+            if entry.family != "single":
+                self._closed.append((entry.start, at, entry.opens_before))
+        closed = self._stack[index]
+        self._closed.append((closed.start, at, closed.opens_before))
+        del self._stack[index:]
+
+
+def _nested(mark: _Mark, outer: _Open, next_: _Mark | None, next_but_one: _Mark | None) -> bool:
+    """Whether a mark that opens inside a quotation of its family opens a quotation within it."""
+    if (mark.sign in _STRAIGHT) != (outer.sign in _STRAIGHT):
+        return True
+    return next_ is not None and next_.closes and next_but_one is not None and next_but_one.closes
+
+
+def _pair(text: str, start: int, end: int, carried: tuple[str, ...]) -> _Pairing:
+    """Pair the marks of a stretch that starts inside the quotations `carried`, outermost first."""
+    roles: dict[int, bool] = {}
+    at = start
+    for match in _repeated(text, start, end, carried):
+        roles[match.start()] = True
+        at = match.end()
+    pairing = _Pairing([_Open(sign, _FAMILY[sign], at, True) for sign in carried], roles)
+    if marks := list(_marks(text, at, end)):
+        pairing.read(marks)
+    return pairing
+
+
+def _repeated(text: str, start: int, end: int, signs: tuple[str, ...]) -> list[re.Match[str]]:
+    """The marks at the start of a paragraph that repeat open ones, as news does."""
+    found: list[re.Match[str]] = []
+    at = start
+    for sign in signs:
+        at = _unseen(text, at, end)
+        match = _MARK.match(text, at, end)
+        if match is None or _FAMILY[match.group()] != _FAMILY[sign] or match.group() in _CLOSES:
+            break
+        if not _WORDS.match(text, match.end(), end):
+            break
+        found.append(match)
+        at = match.end()
+    return found
+
+
+def _unseen(text: str, start: int, end: int) -> int:
+    match = _UNSEEN.match(text, start, end)
+    return match.end() if match else start
+
+
+def _still_open(
+    text: str, start: int, end: int, left_open: tuple[str, ...], same_paragraph: bool = False
+) -> tuple[str, ...]:
+    """Which of the quotations left open go on in the stretch that follows, judged by its marks.
+
+    They do if it starts by repeating them or if its first mark of the outermost one's style closes;
+    within a paragraph also if it has no such mark.
+    """
+    if repeated := _repeated(text, start, end, left_open):
+        return left_open[: len(repeated)]
+    outer = left_open[0]
+    for mark in _marks(text, start, end):
+        if mark.family == _FAMILY[outer] and (mark.sign in _STRAIGHT) == (outer in _STRAIGHT):
+            closing = mark.sign in _CLOSES or not (mark.opens or mark.sign in _OPENS)
+            return left_open if closing and (same_paragraph or mark.family != "single") else ()
+    return left_open if same_paragraph else ()
+
+
+def _open_before(text: str, prev: str | None) -> tuple[str, ...]:
+    """The marks still open where a given sentence starts, judged by it and the one before."""
+    left_open = _pair(prev, 0, len(prev), ()).left_open if prev else ()
+    if left_open:
+        return _still_open(text, 0, len(text), left_open, same_paragraph=True)
+    for mark in _marks(text, 0, len(text)):
+        if mark.family != "single":
+            alone = mark.closes and (mark.sign in _CLOSES or text[: mark.start].endswith(_SPEECH_ENDS))
+            return (_OPENER_OF.get(mark.sign, mark.sign),) if alone else ()
+    return ()
+
+
+def _clipped(span: Quotation, start: int, end: int) -> Quotation:
+    """A quotation of the document as part of the sentence from `start` to `end`."""
+    return Quotation(
+        max(span.start - start, 0),
+        min(span.end, end) - start,
+        span.level,
+        span.opens_before or span.start < start,
+        span.continues_after or span.end > end,
+    )
+
+
+# ------------------------------------------------------------------------------------- sentences
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Never the last word of a sentence.
+_TITLES = _words(
+    """Mr Mrs Ms Messrs Mme Mlle Dr Prof Gen Lt Col Maj Capt Cpt Cmdr Comdr Cdr Adm Sgt Cpl Pvt Brig Gov Sen
+    Rep Reps Sens Hon Rev Fr St Ste Amb Pres Supt Insp Det Mt Ft mr mrs ms dr prof gen lt col maj capt
+    sgt"""
+)
+_INNER = _words("vs v e.g i.e eg cf viz approx ca incl resp esp")
+# Not the last word of a sentence if a number follows.
+_NUMBERED = _words(
+    """no nos nr art arts p pp vol vols fig figs sec sect ch chap para paras par pt pts ex op cl col st jan
+    feb mar apr jun jul aug sep sept oct nov dec c ca"""
+)
+_MONTHS = _words("Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec")
+# The last word of a sentence only if the next word is one that starts sentences.
+_ABBREVIATIONS = _words(
+    """inc ltd co corp bros llc plc jr sr esq dept univ assn gov't govt intl natl ave blvd rd hwy bldg al est
+    cont ed eds trans km kg lb lbs oz sq mln bln trn min max tel ext mon tue tues wed thu thur thurs
+    fri ph.d"""
+)
+_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_CLOCK = re.compile(r"[ap]\.m", re.IGNORECASE)
+_AFTER_CLOCK = re.compile(
+    r"(?:[A-Z]{2,4}|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|\w+ (?:[Tt]ime|Standard|Daylight))\b"
+)
+_STARTERS = _words(
+    """A About Above According Across Add After Again Against All Along Already Also Although Am Among An And
+    Another Any Are As Asked At Back Be Because Before Being Below Between Both But By Can Could
+    Despite Did Do Does During Each Earlier Either Elsewhere Even Eventually Every Everyone Finally
+    First Following For Former From Further Furthermore Given Had Has Have Having He Her Here His How
+    However I If In Indeed Instead Is It Its Just Last Later Let Like Many Meanwhile Moreover Most
+    Much My Nearly Neither Never Nevertheless Next No Nobody None Nor Not Nothing Now Of Officials On
+    Once One Only Or Other Others Our Over Perhaps Please Read Recently Several She Should Similarly
+    Since So Some Something Sometimes Soon Speaking Still Subscribe Such Surely Than That The Their
+    Them Then There Therefore These They This Those Though Three Through Throughout Thus To Today
+    Together Tomorrow Tonight Two Under Unless Unlike Until Up Upon Very Was We Well Were What When
+    Whenever Where Whereas Whether Which While Who Why With Within Without Would Yes Yesterday Yet You
+    Your It's That's There's He's She's We're They're I'm I've We've You're Don't Didn't It’s That’s
+    There’s He’s She’s We’re They’re I’m I’ve We’ve You’re Don’t Didn’t"""
+)
+_LETTERED = _words(
+    """annex appendix article block category class column exhibit figure grade group hepatitis level option
+    part phase plan point schedule section series step table team tier type variant vitamin zone"""
+)
+_SMALL_WORDS = _words("and as at by for from in of on or than the to with")
+_REPORTING = (
+    "added|admitted|announced|argued|asked|asks|began|called|claimed|complained|continued|cried|declared|demanded"
+    "|exclaimed|explained|insisted|joked|noted|replied|said|says|shouted|stated|stressed|told|tweeted|urged|warned"
+    "|wondered|wrote"
+)
+
+_STOP = re.compile(r"[.!?…。！？‽]++(?:[ \xa0]?[.…]++)*+[)\]}\"'”’»›“‘«.!?…]*+")
+_NEXT = re.compile(r"(?P<space>\s*+)(?P<lead>[^\w]{0,12}+)(?P<word>[\w'’-]{0,40}+)")
+_TOKEN = re.compile(r"(?:.*[\s\"“„‘'’(\[{/–—-])?(.*)", re.DOTALL)
+_MIXED_CASE = re.compile(r"[a-z]{1,2}(?:-|l-)?[A-Z]")
+_ROMAN = re.compile(r"[IVXLivxl]{1,5}")
+_JOINED = re.compile(r"([\"“„«‘(\[]{0,2})(?:([IA])\s|([^\W\d_][^\W\d_]+))")
+_LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
+_DOMAINS = _words("com net org info html")
+_BRACKETED = re.compile(r"[(\[][^()\[\]]{0,500}+[)\]]")
+_CREDITED = re.compile(rf"(?:[^\W\d_a-z][\w.'’-]*\s+){{1,5}}(?:{_REPORTING})\b(?!\s+that\b)")
+_QUOTES = frozenset("\"”’»›“'")
+_NEVER_STARTS = (")", "]", "}", ",", ";", ":", "%")
+
+
+def _sentences(text: str, start: int, end: int, roles: dict[int, bool]) -> Iterator[tuple[int, int]]:
+    """The sentences of one paragraph as offsets, trimmed of white space.
+
+    `roles` tells for the offset of each paired quotation mark whether it opens.
+    """
+    brackets = [match.span() for match in _BRACKETED.finditer(text, start, end)]
+    passed = 0
+    first = start
+    for match in _STOP.finditer(text, start, end):
+        at = match.start()
+        last = _end(text, first, match, end, roles)
+        if last < 0:
+            continue
+        while passed < len(brackets) and brackets[passed][1] <= at:
+            passed += 1
+        if passed < len(brackets) and first < brackets[passed][0] < at and last < brackets[passed][1]:
+            continue  # inside a bracket that the sentence holds
+        yield first, last
+        first = _after_space(text, last, end)
+    if first < end:
+        yield first, end
+
+
+def _after_space(text: str, at: int, end: int) -> int:
+    while at < end and text[at].isspace():
+        at += 1
+    return at
+
+
+def _end(text: str, first: int, match: re.Match[str], end: int, roles: dict[int, bool]) -> int:
+    """Where the sentence that starts at `first` ends if this stop ends it before `end`; else -1."""
+    at, last = match.span()
+    if roles:
+        last = next((i for i in range(at, last) if roles.get(i)), last)
+    if last >= end:
+        return -1
+    if not text[last].isspace():
+        return last if _joined(text, first, at, last, end) else -1
+    next_ = _next(text, last, end)
+    closing = next_.end("space")
+    if roles.get(closing) is False:  # a closing mark set apart from its stop
+        last = closing + 1
+        next_ = _next(text, last, end)
+        if not next_.group("space"):
+            return -1
+    lead, word = next_.group("lead"), next_.group("word")
+    if not word or lead[:1] in _NEVER_STARTS or "/" in lead:
+        return -1
+    if word[0].islower() and "#" not in lead and not _MIXED_CASE.match(word):
+        return -1
+    tail = text[at:last]
+    if at > first and text[at - 1] in "([<" and (tail[0] not in ".…" or at == first + 1):
+        return -1  # (!), or [...] at the start of a sentence
+    if tail[0] == "." and not tail.startswith("..") and _abbreviated(text, first, at, lead, word):
+        return -1
+    if not _QUOTES.isdisjoint(tail) and _credited(text, next_, tail, end):
+        return -1
+    return last
+
+
+def _next(text: str, at: int, end: int) -> re.Match[str]:
+    match = _NEXT.match(text, at, end)
+    if match is None:  # not possible: every part of the pattern may be empty
+        raise AssertionError(_NEXT.pattern)
+    return match
+
+
+def _credited(text: str, next_: re.Match[str], tail: str, end: int) -> bool:
+    """Whether a quotation that ends in a stop is followed by its speaker: “Why?” Smith asked."""
+    lead, word = next_.group("lead"), next_.group("word")
+    if lead[:1] in "–—-" and lead:
+        return True
+    if lead or word in _STARTERS:
+        return False
+    if tail[0] != "." and not _STOPPED.search(text, max(0, end - 4), end):
+        return True  # a headline
+    return tail[0] != "." and _CREDITED.match(text, next_.start("word"), end) is not None
+
+
+def _abbreviated(text: str, first: int, at: int, lead: str, word: str) -> bool:
+    """Whether the full stop at `at` belongs to an abbreviation or number within the sentence."""
+    token = _token(text, first, at)
+    if not token:
+        return False
+    starts = at - len(token) == first
+    small = token.lower()
+    if starts and len(token) <= 5 and (token.isdigit() or _ROMAN.fullmatch(token)):
+        return True  # the number of a list item or heading
+    if len(token) == 1 and token.isalpha():
+        return _initial(text, first, at, token, word)
+    if token in _TITLES or small in _INNER or (small in _NUMBERED and word[0].isdigit()):
+        return True
+    if starts and token.isupper() and word[:3] in _MONTHS:
+        return True  # a dateline
+    if _CLOCK.fullmatch(token):
+        return word[0].isdigit() or _AFTER_CLOCK.match(word) is not None
+    if small in _ABBREVIATIONS or token in _MONTHS or _DOTTED.fullmatch(token):
+        return word not in _STARTERS and _QUOTES.isdisjoint(lead)
+    return False
+
+
+def _token(text: str, first: int, at: int) -> str:
+    """The word that ends at `at`, without what is joined to it by a dash or slash."""
+    match = _TOKEN.match(text[max(first, at - 30) : at])
+    return match.group(1) if match else ""
+
+
+def _initial(text: str, first: int, at: int, letter: str, word: str) -> bool:
+    """Whether a single letter before a full stop is an initial or the number of a list item."""
+    before = text[max(first, at - 40) : at - 1].split()
+    if not before:
+        return True
+    previous = before[-1].lower()
+    if word in _STARTERS or previous in _LETTERED:
+        return False
+    if letter.islower():
+        return letter in "pvc" and word[0].isdigit()
+    return letter != "I" or not before[-1].islower() or previous in _SMALL_WORDS
+
+
+def _joined(text: str, first: int, at: int, last: int, end: int) -> bool:
+    """Whether a sentence ends at a stop without a space after it: “the war.The talks”."""
+    match = _JOINED.match(text, last, end)
+    before = text[at - 1 : at]
+    if match is None or not (before.islower() or before.isdigit() or before in ")%]\"”’»"):
+        return False
+    single, word = match.group(2), match.group(3)
+    if word and not (word[0].isupper() and word[1].islower()):
+        return False
+    token = _token(text, first, at)
+    if last == at + 1 and not match.group(1):  # what may be an address or an abbreviation
+        if token in _TITLES or token in _MONTHS or (len(token) < 2 and not token.isdigit()):
+            return False
+        if word and (word.lower() in _DOMAINS or (len(word) <= 3 and word not in _STARTERS)):
+            return False
+    around = text[max(first, at - 40) : last + 40].split()
+    return bool(single or word) and not any(_LINK.search(part) for part in around)
