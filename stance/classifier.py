@@ -1,0 +1,306 @@
+"""The classifier: every stage in its order, for one text, a batch, or a stream without end."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from stance import decide, segment
+from stance import model as models
+from stance.document import Document, Sentence
+from stance.errors import StanceError
+from stance.evidence import Analysis, Evidence, Verdict, Versions
+from stance.gather import Gathered, Gatherer, Seen
+from stance.labels import ENGINES, NO_FRAME, Label, NotCounted, Voice
+from stance.reasons import reason
+from stance.resources import resource
+from stance.rulebook import Rulebook
+from stance.rulebook import load as load_rulebook
+from stance.syntax import Parser
+from stance.version import __version__
+from stance.voice import Context
+
+# Sentences handed on together: enough to parse short with short, few enough to keep memory flat.
+BATCH_SENTENCES: Final = 512
+# Most words that a model verdict names as its evidence, and the least that a word must have given.
+MODEL_WORDS: Final = 3
+MODEL_SUPPORT: Final = 0.1
+
+SentenceLike = Sentence | str | Mapping[str, Any]
+
+
+class Classifier:
+    """Labels sentences. Build one with ``stance.load``; it holds no state between calls.
+
+    Args:
+        rulebook: the rules in use.
+        engine: ``rules``, ``model`` or ``hybrid``.
+        model: weights for the engines that learn; None for ``rules``.
+        parser: the door to the pipeline.
+        abstain_below: mark a verdict whose label is less probable than this.
+        eager: parse every sentence, also where no rule could use a tree (same answers, slower).
+    """
+
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        *,
+        engine: str = "hybrid",
+        model: models.LinearModel | None = None,
+        parser: Parser | None = None,
+        abstain_below: float = 0.0,
+        eager: bool = False,
+    ) -> None:
+        if engine not in ENGINES:
+            raise StanceError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
+        if engine != "rules" and model is None:
+            raise StanceError(f"engine {engine!r} needs a model; train one with `stance train` or use engine 'rules'")
+        self.rulebook = rulebook
+        self.engine = engine
+        self.model = model
+        self.parser = parser or Parser()
+        self.abstain_below = abstain_below
+        self.eager = eager
+        self.sides: tuple[str, ...] = tuple(side.id for side in rulebook.sides)
+        self.labels = {side.id: Label(side.label) for side in rulebook.sides}
+        self.gatherer = Gatherer(rulebook)
+        self._slot = models.slots(self.sides)
+        self.versions = Versions(
+            stance=__version__,
+            rules=rulebook.digest,
+            model=None if model is None else model.digest,
+            pipeline=self.parser.version,
+            codebook=rulebook.codebook,
+        )
+
+    # -- what callers use ------------------------------------------------------------------------------
+
+    def classify(self, source: str | Document) -> Analysis:
+        """All sentences of one text."""
+        document = Document(source) if isinstance(source, str) else source
+        return next(self.stream([document]))
+
+    def stream(self, documents: Iterable[Document]) -> Iterator[Analysis]:
+        """Documents in, analyses out, in order; sentences of several documents are parsed together."""
+        pending: list[tuple[Document, list[Seen]]] = []
+        count = 0
+        for document in documents:
+            seen = self._surfaces(document)
+            pending.append((document, seen))
+            count += len(seen)
+            if count >= BATCH_SENTENCES:
+                yield from self._analyses(pending)
+                pending, count = [], 0
+        yield from self._analyses(pending)
+
+    def classify_sentences(self, sentences: Iterable[SentenceLike]) -> Iterator[Verdict]:
+        """Single sentences in (text, ``Sentence``, or a mapping with ``text`` and optionally ``id`` and
+        ``prev``), one verdict each, in order. ``next`` is never used."""
+        iterator = iter(sentences)
+        index = 0
+        while batch := list(islice(iterator, BATCH_SENTENCES)):
+            seen = []
+            for item in batch:
+                sentence = replace(_sentence(item), index=index)
+                index += 1
+                seen.append(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
+            for gathered in self.gather(seen):
+                yield self.decide(gathered)
+
+    def gather(self, seen: Sequence[Seen]) -> list[Gathered]:
+        """Evidence of each sentence; trees are asked for only where a rule could use one."""
+        wanted = [i for i, s in enumerate(seen) if self.eager or s.wants_tree]
+        trees = dict(zip(wanted, self.parser.parse([seen[i].sentence.text for i in wanted]), strict=True)) if wanted else {}
+        return [self.gatherer.complete(s, trees.get(i) if s.wants_tree else None) for i, s in enumerate(seen)]
+
+    # -- stages ----------------------------------------------------------------------------------------
+
+    def _surfaces(self, document: Document) -> list[Seen]:
+        context = Context()
+        result = []
+        for sentence in segment.split(document.text):
+            seen = self.gatherer.surface(sentence, context)
+            context = seen.voices.context
+            result.append(seen)
+        return result
+
+    def _context_of(self, previous: str | None) -> Context:
+        if not previous:
+            return Context()
+        return self.gatherer.surface(segment.sentence(previous), Context()).voices.context
+
+    def _analyses(self, pending: Sequence[tuple[Document, list[Seen]]]) -> Iterator[Analysis]:
+        gathered = iter(self.gather([s for _, seen in pending for s in seen]))
+        for document, seen in pending:
+            verdicts = tuple(self.decide(g, document) for g in islice(gathered, len(seen)))
+            yield Analysis(document, verdicts)
+
+    def decide(self, gathered: Gathered, document: Document | None = None) -> Verdict:
+        """The verdict of one sentence from its evidence."""
+        answers = self._answers(gathered)
+        voice, speaker = self._voice(gathered, answers)
+        label = decide.label(answers.frame, answers.opinion, self.labels)
+        shares = decide.probabilities(answers.frames, answers.p_opinion, self.labels)
+        verdict = Verdict(
+            sentence=gathered.seen.sentence,
+            label=label,
+            own_label=decide.own_label(answers.frame, answers.opinion, voice, self.labels),
+            probabilities=shares,
+            frame=answers.frame,
+            opinion=answers.opinion,
+            voice=voice,
+            speaker=speaker,
+            reason="",
+            evidence=answers.evidence,
+            engine=self.engine,
+            versions=self.versions,
+            abstained=shares[label] < self.abstain_below,
+            document=None if document is None else document.name,
+            meta={} if document is None else document.meta,
+        )
+        return replace(verdict, reason=reason(verdict, self.rulebook))
+
+    def _voice(self, gathered: Gathered, answers: decide.Answers) -> tuple[Voice, Any]:
+        if answers.frame != NO_FRAME:
+            if decide.has_carrier(answers.evidence, answers.frame):
+                return answers.voice, answers.speaker
+            words = [e for e in answers.evidence if e.kind == "model" and e.effect == "frame" and e.counted]
+            if words:
+                strongest = max(words, key=lambda e: e.weight)
+                return strongest.voice, strongest.speaker
+        voices = gathered.voices
+        return voices.main, voices.speaker
+
+    def _answers(self, gathered: Gathered) -> decide.Answers:
+        if self.engine == "rules" or self.model is None:
+            return decide.by_rules(gathered.evidence, self.sides)
+        values = models.features(gathered, self.sides, self.model.families)
+        prediction = self.model.predict(values, self.sides)
+        evidence = tuple(self._weigh(e, prediction.frame) for e in gathered.evidence) if self.engine == "hybrid" else ()
+        evidence += self._words(gathered, values, prediction)
+        voice, speaker = decide.carrier(evidence, prediction.frame)
+        return decide.Answers(
+            prediction.frame, prediction.opinion, voice, speaker, evidence, prediction.frames, prediction.p_opinion
+        )
+
+    def _weigh(self, piece: Evidence, frame: str) -> Evidence:
+        """Give evidence the weight that the model learnt for its kind, and say if it lost."""
+        assert self.model is not None
+        if piece.effect != "frame" or piece.side is None or not piece.counted:
+            return piece
+        target = self.sides.index(piece.side)
+        names = models.evidence_names(piece, self._slot)
+        weight = sum(self.model.support(name, 1.0, target) for name in names)
+        if piece.side == frame:
+            return replace(piece, weight=weight)
+        lost = NotCounted.WEAK if frame == NO_FRAME else NotCounted.BALANCED
+        return replace(piece, weight=weight, counted=False, not_counted=lost)
+
+    def _words(
+        self, gathered: Gathered, values: Mapping[str, float], prediction: models.Prediction
+    ) -> tuple[Evidence, ...]:
+        """The words that gave most to the answer, as evidence of kind ``model``."""
+        assert self.model is not None
+        target = self.sides.index(prediction.frame) if prediction.frame != NO_FRAME else None
+        if target is None and not prediction.opinion:
+            return ()
+        given = []
+        for name, value in values.items():
+            if not name.startswith(("w:", "ww:", "after:", "before:")):
+                continue
+            if target is None:
+                row = self.model.weights.get(name)
+                support = 0.0 if row is None else row[3] * value
+            else:
+                support = self.model.support(name, value, target)
+            if support >= MODEL_SUPPORT:
+                given.append((support, name))
+        given.sort(key=lambda item: (-item[0], item[1]))
+        pieces = []
+        for support, name in given[:MODEL_WORDS]:
+            place = models.locate(gathered, self._slot, name)
+            if place is None:
+                continue
+            pieces.append(self._word(gathered, place, support, None if target is None else prediction.frame))
+        return tuple(pieces)
+
+    def _word(self, gathered: Gathered, place: tuple[int, int], support: float, side: str | None) -> Evidence:
+        start, end = place
+        sentence = gathered.seen.sentence
+        found = self.gatherer.voice_of(gathered, start, end, side)
+        effect = "opinion" if side is None else "frame"
+        return Evidence(
+            rule=None,
+            kind="model",
+            effect=effect,
+            test=None,
+            side=side,
+            start=sentence.start + start,
+            end=sentence.start + end,
+            text=sentence.text[start:end],
+            voice=found.voice,
+            speaker=None if found.voice is Voice.AUTHOR else (found.speaker or self.gatherer.unknown),
+            because="the model has learnt that these words go with this answer",
+            weight=support,
+            strength="weak",
+        )
+
+
+def _sentence(item: SentenceLike) -> Sentence:
+    if isinstance(item, Sentence):
+        return item
+    if isinstance(item, str):
+        return segment.sentence(item)
+    text = item.get("text")
+    if not isinstance(text, str):
+        raise StanceError("a sentence record needs a field 'text' that holds a string")
+    previous, name = item.get("prev"), item.get("id")
+    return segment.sentence(
+        text, prev=previous if isinstance(previous, str) else None, id=None if name is None else str(name)
+    )
+
+
+def load(
+    engine: str = "hybrid",
+    *,
+    rules: Path | str | None = None,
+    overlay: Path | str | None = None,
+    model: Path | str | None = None,
+    abstain_below: float = 0.0,
+    eager: bool = False,
+) -> Classifier:
+    """A classifier with the shipped rules and model, or with others.
+
+    Args:
+        engine: ``rules`` (evidence and the policy page), ``model`` (words, no rule evidence) or ``hybrid``.
+        rules: a folder that replaces the rulebook.
+        overlay: a folder that adds, changes or switches off single rules.
+        model: a folder with ``weights.json`` and ``card.json`` in place of the shipped model.
+        abstain_below: mark verdicts whose label is less probable than this.
+        eager: parse every sentence (same answers, slower).
+
+    Raises:
+        StanceError: a rule file or model is at fault; the message names place and cure.
+    """
+    if engine not in ENGINES:
+        raise StanceError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
+    rulebook = load_rulebook(
+        None if rules is None else Path(rules), overlay=None if overlay is None else Path(overlay)
+    )
+    weights = None
+    if engine != "rules":
+        weights = models.load(Path(model) if model is not None else resource("models") / engine)
+        trained_on = weights.rules_digest
+        if engine == "hybrid" and trained_on is not None and trained_on != rulebook.digest:
+            warnings.warn(
+                f"the model was trained with rules {trained_on}, the rules in use are {rulebook.digest}: "
+                "weights of evidence still hold by test, side, strength and voice; `stance train` fits them anew",
+                stacklevel=2,
+            )
+    return Classifier(
+        rulebook, engine=engine, model=weights, abstain_below=abstain_below, eager=eager
+    )

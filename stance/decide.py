@@ -1,0 +1,158 @@
+"""The page of policy: from evidence, and from probabilities where a model gives them, to the answers.
+
+Every threshold and every weight that is not learnt stands in ``POLICY``. The codebook's two rules for
+``label`` and ``own_label`` are the functions of the same names and nothing else decides them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from stance.evidence import Evidence, Speaker
+from stance.labels import NO_FRAME, Label, NotCounted, Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Points of the engine ``rules``, in the order in which the codebook lets cues outweigh each other."""
+
+    strong: float = 2.0
+    weak: float = 1.0
+    author: float = 1.5  # a frame in the author's voice outweighs a reported one
+    subordinate: float = 0.75  # then the main clause outweighs the rest
+    frame: float = 2.0  # one strong reported cue is enough, one weak cue is not
+    balance: float = 0.15  # two sides whose points differ by less than this share are balanced
+    opinion: float = 2.0
+    slope: float = 0.9  # points to log-odds, for the shares that the engine ``rules`` reports
+
+
+POLICY: Final = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The three answers, with the evidence as it was finally counted."""
+
+    frame: str
+    opinion: bool
+    voice: Voice
+    speaker: Speaker | None
+    evidence: tuple[Evidence, ...]
+    frames: Mapping[str, float]
+    p_opinion: float
+
+
+def label(frame: str, opinion: bool, labels: Mapping[str, Label]) -> Label:
+    """The codebook's table. ``labels`` maps a side to its label."""
+    if frame != NO_FRAME:
+        return labels[frame]
+    return Label.ANALYTICAL_OPINION if opinion else Label.NEUTRAL_REPORT
+
+
+def own_label(frame: str, opinion: bool, voice: Voice, labels: Mapping[str, Label]) -> Label:
+    """The label under the policy ``own``: a frame in somebody else's voice does not count."""
+    if frame != NO_FRAME and voice is not Voice.AUTHOR:
+        return label(NO_FRAME, opinion, labels)
+    return label(frame, opinion, labels)
+
+
+def probabilities(frames: Mapping[str, float], p_opinion: float, labels: Mapping[str, Label]) -> dict[Label, float]:
+    """Probabilities of the four labels from those of the two questions; they sum to 1."""
+    none = frames[NO_FRAME]
+    result = {
+        Label.NEUTRAL_REPORT: none * (1.0 - p_opinion),
+        Label.ANALYTICAL_OPINION: none * p_opinion,
+    }
+    for side, name in labels.items():
+        result[name] = frames[side]
+    total = sum(result.values())
+    return {name: result[name] / total for name in Label}
+
+
+def points(piece: Evidence, policy: Policy = POLICY) -> float:
+    """Points of one counted piece of evidence under the policy page."""
+    value = policy.strong if piece.strength == "strong" else policy.weak
+    if piece.effect == "frame":
+        if piece.voice is Voice.AUTHOR:
+            value *= policy.author
+        if not piece.main_clause:
+            value *= policy.subordinate
+    return value
+
+
+def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy = POLICY) -> Answers:
+    """The engine ``rules``: evidence and this page, no learnt weight."""
+    pieces = [replace(e, weight=points(e, policy)) if e.counted else e for e in evidence]
+    totals = {side: 0.0 for side in sides}
+    for piece in _strongest(pieces):
+        totals[piece.side or ""] += piece.weight
+    frame = _winner(totals, policy)
+    opinion_points = sum(e.weight for e in pieces if e.counted and e.effect == "opinion")
+    opinion = opinion_points >= policy.opinion
+    settled = tuple(_settle(e, frame, totals, policy) for e in pieces)
+    frames = _shares(totals, policy)
+    p_opinion = 1.0 / (1.0 + math.exp(-policy.slope * 2 * (opinion_points - policy.opinion + 0.5)))
+    voice, speaker = carrier(settled, frame)
+    return Answers(frame, opinion, voice, speaker, settled, frames, p_opinion)
+
+
+def _strongest(pieces: Sequence[Evidence]) -> list[Evidence]:
+    """Counted frame evidence, of overlapping pieces for one side only the weightiest: no word counts twice."""
+    frames = [e for e in pieces if e.counted and e.effect == "frame" and e.side is not None]
+    frames.sort(key=lambda e: (-e.weight, e.start, e.end, e.rule or ""))
+    kept: list[Evidence] = []
+    for piece in frames:
+        if not any(k.side == piece.side and k.start < piece.end and piece.start < k.end for k in kept):
+            kept.append(piece)
+    return kept
+
+
+def _winner(totals: Mapping[str, float], policy: Policy) -> str:
+    (first, a), (second, b) = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    if a < policy.frame:
+        return NO_FRAME
+    if b >= policy.frame and a - b <= policy.balance * a:
+        return NO_FRAME
+    return first
+
+
+def _settle(piece: Evidence, frame: str, totals: Mapping[str, float], policy: Policy) -> Evidence:
+    """Say of evidence that lost why it did not count in the end."""
+    if not piece.counted or piece.effect != "frame" or piece.side is None or piece.side == frame:
+        return piece
+    if totals[piece.side] < policy.frame:
+        reason = NotCounted.WEAK
+    elif frame == NO_FRAME:
+        reason = NotCounted.BALANCED
+    else:
+        reason = NotCounted.WEAK
+    return replace(piece, counted=False, not_counted=reason)
+
+
+def _shares(totals: Mapping[str, float], policy: Policy) -> dict[str, float]:
+    """Points as shares of one: readable, not calibrated (the hybrid's are)."""
+    scores = {NO_FRAME: math.exp(policy.slope * (policy.frame - 0.5))}
+    scores |= {side: math.exp(policy.slope * total) - 1.0 for side, total in totals.items()}
+    whole = sum(scores.values())
+    return {name: score / whole for name, score in scores.items()}
+
+
+def carrier(evidence: Sequence[Evidence], frame: str) -> tuple[Voice, Speaker | None]:
+    """Voice of the frame: author if any part of it stands outside every reported scope."""
+    pieces = [e for e in evidence if e.counted and e.effect == "frame" and e.side == frame and e.kind != "model"]
+    pieces = [e for e in pieces if e.strength == "strong"] or pieces
+    for voice in (Voice.AUTHOR, Voice.ATTRIBUTED, Voice.QUOTED):
+        for piece in pieces:
+            if piece.voice is voice:
+                return voice, piece.speaker
+    return Voice.AUTHOR, None
+
+
+def has_carrier(evidence: Sequence[Evidence], frame: str) -> bool:
+    """Is there rule evidence that carries the frame?"""
+    return any(
+        e.counted and e.effect == "frame" and e.side == frame and e.kind != "model" for e in evidence
+    )

@@ -1,0 +1,210 @@
+"""From one sentence to its evidence: rule hits with voice, speaker, scope, and why some do not count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stance.document import Sentence
+from stance.evidence import Evidence, Speaker
+from stance.labels import NotCounted, Voice
+from stance.lexicon import Hit, Lexicon, Scan
+from stance.rulebook import Rule, Rulebook
+from stance.syntax import Tree
+from stance.trees import TreeMatch, TreeMatcher, head_noun_span
+from stance.voice import Context, Found, Scope, Voices, VoiceStage, merge
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the surface shows of one sentence, before any tree: enough to know whether a tree is wanted."""
+
+    sentence: Sentence
+    scan: Scan
+    voices: Voices
+    before: Context
+    wants_tree: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All evidence of one sentence, in order of place, and the voices that it was given by."""
+
+    seen: Seen
+    voices: Voices
+    evidence: tuple[Evidence, ...]
+    parsed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """A hit of a frame or opinion rule before voice and cancellation."""
+
+    rule: Rule
+    start: int
+    end: int
+    side: str | None
+    kind: str
+
+
+class Gatherer:
+    """Runs the rules of one rulebook over sentences.
+
+    ``surface`` is cheap and goes first for every sentence, in document order, since the speaker may
+    cross over; ``complete`` takes the tree, or None where none was wanted.
+    """
+
+    def __init__(self, rulebook: Rulebook, *, trial: bool = False) -> None:
+        self._rulebook = rulebook
+        self._lexicon = Lexicon(rulebook, trial=trial)
+        self._matcher = TreeMatcher(rulebook)
+        self._voice = VoiceStage(rulebook)
+        self._anchors = self._matcher.keys
+        self._sides = {side.id for side in rulebook.sides}
+
+    def surface(self, sentence: Sentence, context: Context) -> Seen:
+        scan = self._lexicon.scan(sentence.text)
+        voices = self._voice.surface(sentence, scan, context)
+        return Seen(sentence, scan, voices, context, self._wants_tree(scan, voices))
+
+    @property
+    def unknown(self) -> Speaker:
+        return self._voice.unknown
+
+    def voice_of(self, gathered: Gathered, start: int, end: int, side: str | None) -> Found:
+        """Voice and speaker of any words ``[start, end)`` of the sentence."""
+        return self._voice.of(gathered.voices, start, end, side, None, gathered.seen.scan.mentions)
+
+    def _wants_tree(self, scan: Scan, voices: Voices) -> bool:
+        words = scan.tokens.positions.keys()
+        if self._matcher.wants(words) and any(m.actor.side in self._sides for m in scan.mentions):
+            return True
+        framed = [hit for hit in scan.hits if hit.rule.effect == "frame"]
+        return bool(framed) and any(scope.voice is Voice.ATTRIBUTED for scope in voices.scopes)
+
+    def complete(self, seen: Seen, tree: Tree | None) -> Gathered:
+        voices = seen.voices
+        matches: Sequence[TreeMatch] = ()
+        if tree is not None:
+            matches = self._matcher.match(tree, seen.scan.mentions)
+            voices = self._with_trees(seen, tree, matches)
+        raw = [
+            _Raw(hit.rule, hit.start, hit.end, self._bound(hit.rule, hit.side), "lexical")
+            for hit in seen.scan.hits
+            if hit.rule.effect in ("frame", "opinion")
+        ]
+        raw += [
+            _Raw(m.rule, m.start, m.end, self._bound(m.rule, m.side), "dependency")
+            for m in matches
+            if m.rule.effect in ("frame", "opinion")
+        ]
+        cancels = [(hit.rule, *_cancel_span(hit, seen)) for hit in seen.scan.hits if hit.rule.effect == "cancel"]
+        for match in matches:
+            if match.rule.effect == "cancel" and tree is not None:
+                node = match.nodes.get(match.rule.scope or "")
+                span = tree.subtree_span(node) if node is not None else (match.start, match.end)
+                cancels.append((match.rule, *span))
+        pieces = [self._piece(item, seen, voices, cancels) for item in raw]
+        pieces.sort(key=lambda e: (e.start, e.end, e.rule or "", e.side or ""))
+        return Gathered(seen, voices, tuple(pieces), tree is not None)
+
+    def _bound(self, rule: Rule, side: str | None) -> str | None:
+        if rule.effect != "frame":
+            return None
+        if rule.side == "X":
+            return side
+        if rule.side == "other(X)":
+            return None if side is None else self._rulebook.other(side)
+        return rule.side
+
+    def _piece(
+        self,
+        item: _Raw,
+        seen: Seen,
+        voices: Voices,
+        cancels: Sequence[tuple[Rule, int, int]],
+    ) -> Evidence:
+        rule = item.rule
+        found = self._voice.of(voices, item.start, item.end, item.side, rule.test, seen.scan.mentions)
+        reason: NotCounted | None = None
+        for cancel, start, end in cancels:
+            covered = start <= item.start and item.end <= end
+            if covered and (rule.effect in cancel.cancels or (rule.test or "") in cancel.cancels):
+                reason = NotCounted(cancel.reason or "cancelled")
+                break
+        if reason is None and found.mention and rule.effect == "frame":
+            reason = NotCounted.MENTION
+        if reason is None and rule.effect == "opinion" and found.voice is not Voice.AUTHOR and not found.expert:
+            reason = NotCounted.OTHER_VOICE
+        offset = seen.sentence.start
+        return Evidence(
+            rule=rule.id,
+            kind=item.kind,
+            effect=rule.effect,
+            test=rule.test,
+            side=item.side,
+            start=offset + item.start,
+            end=offset + item.end,
+            text=seen.sentence.text[item.start : item.end],
+            voice=found.voice,
+            speaker=None if found.voice is Voice.AUTHOR else (found.speaker or self._voice.unknown),
+            because=rule.because,
+            counted=reason is None,
+            not_counted=reason,
+            strength=rule.strength or "strong",
+            main_clause=found.main,
+        )
+
+    # -- the tree's say in voice -----------------------------------------------------------------------
+
+    def _with_trees(self, seen: Seen, tree: Tree, matches: Sequence[TreeMatch]) -> Voices:
+        scopes = []
+        for match in matches:
+            if match.rule.effect != "voice":
+                continue
+            scope = self._tree_scope(seen, tree, match)
+            if scope is not None:
+                scopes.append(scope)
+        if not scopes:
+            return seen.voices
+        merged = merge(seen.voices.scopes, scopes)
+        return replace(seen.voices, scopes=merged)
+
+    def _tree_scope(self, seen: Seen, tree: Tree, match: TreeMatch) -> Scope | None:
+        covered = match.nodes.get(match.rule.covers or "")
+        if covered is None:
+            return None
+        start, end = tree.subtree_span(covered)
+        anchor = next(iter(match.nodes.values()))
+        place = (tree.starts[anchor], tree.ends[anchor])
+        if any(q.start <= place[0] and place[1] <= q.end for q in seen.sentence.quotations):
+            return None
+        speaker, expert = self._voice.unknown, False
+        node = match.nodes.get(match.rule.speaker or "")
+        if node is not None:
+            span = head_noun_span(tree, node)
+            tokens = seen.scan.tokens
+            inside = [i for i in range(len(tokens)) if span[0] <= tokens.starts[i] and tokens.ends[i] <= span[1]]
+            if inside:
+                speaker, expert = self._voice.name(seen.scan, inside[0], inside[-1] + 1, seen.before)
+        root = tree.heads[anchor] == anchor
+        voice = Voice(match.rule.voice or "attributed")
+        return Scope(start, end, voice, speaker, place, match.rule.id, root, expert)
+
+
+def _cancel_span(hit: Hit, seen: Seen) -> tuple[int, int]:
+    size = len(seen.sentence.text)
+    scope = hit.rule.scope or "match"
+    if scope == "sentence":
+        return 0, size
+    if scope == "before":
+        return 0, hit.end
+    if scope == "after":
+        return hit.start, size
+    if scope == "clause-after":
+        tokens = seen.scan.tokens
+        for i in range(hit.last + 1, len(tokens)):
+            if tokens.words[i] in (";", ",", "—", "–", ":"):
+                return hit.start, tokens.starts[i]
+        return hit.start, size
+    return hit.start, hit.end

@@ -1,0 +1,417 @@
+"""All phrases of all rules and all names of all actors in one scan over the raw text.
+
+No tokenizer of a parser is needed: a sentence is cut into light tokens by one regular expression, and a
+phrase is tried only where one of its key words occurs. Most sentences share no key word with the
+rulebook and cost one set intersection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from stance.phrases import (
+    ActorSlot,
+    Alternatives,
+    Element,
+    Gap,
+    Mark,
+    Optional,
+    PhraseParser,
+    Word,
+    keys,
+    lower,
+)
+from stance.rulebook import Actor, Rule, Rulebook
+
+# Initialisms with stops ("U.N."), possessive clitics, words with inner apostrophes ("don't"), single marks.
+# It cuts a text as ``stance.phrases.WORD`` cuts a phrase.
+_TOKEN: Final = re.compile(
+    r"(?:[^\W\d_]\.){2,}|[^\W_]+(?:['’ʼ](?![sS](?![^\W_]))[^\W_]+)*|['’ʼ][sS](?![^\W_])|[^\w\s]|_"
+)
+_QUOTES: Final = frozenset("\"'“”‘’«»„‟‹›`")
+_DASHES: Final = frozenset("–—―")
+_SKIPPED: Final = _QUOTES | frozenset("-‐‑")
+_POSSESSIVE: Final = "'s"
+_FINAL: Final = frozenset(".!?…)]") | _QUOTES
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A name of an actor at ``[start, end)`` of the sentence."""
+
+    start: int
+    end: int
+    actor: Actor
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A phrase of a lexical rule at ``[start, end)``; ``side`` is what ``{X}`` was bound to, if anything."""
+
+    rule: Rule
+    start: int
+    end: int
+    side: str | None
+    first: int
+    last: int
+
+
+class Tokens:
+    """Light tokens of one sentence: lower-cased words and their places."""
+
+    __slots__ = ("ends", "positions", "raw", "starts", "text", "words")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.raw: list[str] = []
+        self.words: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.positions: dict[str, list[int]] = {}
+        for index, match in enumerate(_TOKEN.finditer(text)):
+            raw = match.group()
+            word = lower(raw)
+            self.raw.append(raw)
+            self.words.append(word)
+            self.starts.append(match.start())
+            self.ends.append(match.end())
+            self.positions.setdefault(word, []).append(index)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+class Scan:
+    """What one sentence holds: tokens, mentions of actors, hits of lexical rules."""
+
+    __slots__ = ("hits", "mentions", "tokens")
+
+    def __init__(self, tokens: Tokens, mentions: tuple[Mention, ...], hits: tuple[Hit, ...]) -> None:
+        self.tokens = tokens
+        self.mentions = mentions
+        self.hits = hits
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    elements: tuple[Element, ...]
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One phrase of a rule or one name of an actor, with what silences it."""
+
+    order: int
+    owner: Rule | Actor
+    pattern: _Pattern
+    unless: tuple[_Pattern, ...]
+
+
+_NO_MENTIONS: Final[dict[int, list[Mention]]] = {}
+
+
+class Lexicon:
+    """The compiled phrases of a rulebook.
+
+    Args:
+        rulebook: the rules and actors.
+        trial: also scan the rules that are on trial (for measuring; a verdict never counts them).
+    """
+
+    def __init__(self, rulebook: Rulebook, *, trial: bool = False) -> None:
+        self._rulebook = rulebook
+        self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
+        self._sides = tuple(side.id for side in rulebook.sides)
+        self._names: dict[str, list[_Entry]] = {}
+        self._phrases: dict[str, list[_Entry]] = {}
+        order = 0
+        for actor in rulebook.actors:
+            unless = tuple(pattern for text in actor.unless for pattern in self._compile(text))
+            for name in actor.names:
+                for pattern in self._compile(name):
+                    order += 1
+                    self._index(self._names, _Entry(order, actor, pattern, unless))
+        for rule in rulebook.rules:
+            if rule.kind != "lexical" or (rule.status != "active" and not trial):
+                continue
+            unless = tuple(pattern for text in rule.unless_phrases for pattern in self._compile(text))
+            for phrase in rule.phrases:
+                for pattern in self._compile(phrase):
+                    order += 1
+                    self._index(self._phrases, _Entry(order, rule, pattern, unless))
+        self.keys = frozenset(self._names) | frozenset(self._phrases)
+
+    # -- compiling -------------------------------------------------------------------------------------
+
+    def _compile(self, phrase: str) -> Iterator[_Pattern]:
+        elements = self._parser.parse(phrase)
+        for variant in _without_leading_options(tuple(elements)):
+            yield _Pattern(variant, keys(variant))
+
+    @staticmethod
+    def _index(table: dict[str, list[_Entry]], entry: _Entry) -> None:
+        for key in entry.pattern.keys:
+            table.setdefault(key, []).append(entry)
+
+    # -- scanning --------------------------------------------------------------------------------------
+
+    def scan(self, text: str) -> Scan:
+        """Everything that names and phrases find in one sentence, in order of place, then of rule id."""
+        return self.scan_tokens(Tokens(text))
+
+    def scan_tokens(self, tokens: Tokens) -> Scan:
+        found = self.keys & tokens.positions.keys()
+        if not found:
+            return Scan(tokens, (), ())
+        mentions = self._mentions(tokens, found)
+        at: dict[int, list[Mention]] = {}
+        for mention in mentions:
+            at.setdefault(mention.first, []).append(mention)
+        hits: dict[tuple[str, int, str | None], Hit] = {}
+        for entry in self._triggered(self._phrases, found):
+            rule = entry.owner
+            assert isinstance(rule, Rule)
+            for first, last, bound in self._matches(entry.pattern, tokens, at):
+                if entry.unless and self._silenced(entry.unless, tokens, at, first, last):
+                    continue
+                key = (rule.id, first, bound)
+                known = hits.get(key)
+                if known is None or known.last < last:
+                    hits[key] = Hit(rule, tokens.starts[first], tokens.ends[last], bound, first, last)
+        ordered = sorted(hits.values(), key=lambda hit: (hit.start, -hit.end, hit.rule.id, hit.side or ""))
+        return Scan(tokens, mentions, _without_inner_repeats(ordered))
+
+    @staticmethod
+    def _triggered(table: dict[str, list[_Entry]], found: Iterable[str]) -> list[_Entry]:
+        entries = {entry.order: entry for key in found for entry in table.get(key, ())}
+        return [entries[order] for order in sorted(entries)]
+
+    def _mentions(self, tokens: Tokens, found: Iterable[str]) -> tuple[Mention, ...]:
+        candidates: list[tuple[int, int, int, Actor]] = []
+        for entry in self._triggered(self._names, found):
+            actor = entry.owner
+            assert isinstance(actor, Actor)
+            for first, last, _ in self._matches(entry.pattern, tokens, _NO_MENTIONS):
+                if entry.unless and self._silenced(entry.unless, tokens, _NO_MENTIONS, first, last):
+                    continue
+                candidates.append((first, -last, entry.order, actor))
+        # The leftmost longest name wins; a name inside a longer one is not a mention of its own.
+        candidates.sort(key=lambda c: c[:3])
+        mentions: list[Mention] = []
+        taken = -1
+        for first, minus_last, _, actor in candidates:
+            if first > taken:
+                last = -minus_last
+                mentions.append(Mention(tokens.starts[first], tokens.ends[last], actor, first, last))
+                taken = last
+        return tuple(mentions)
+
+    def _silenced(
+        self,
+        unless: Sequence[_Pattern],
+        tokens: Tokens,
+        at: dict[int, list[Mention]],
+        first: int,
+        last: int,
+    ) -> bool:
+        for pattern in unless:
+            if pattern.keys.isdisjoint(tokens.positions):
+                continue
+            for begin, end, _ in self._matches(pattern, tokens, at):
+                if begin <= last and first <= end:
+                    return True
+        return False
+
+    def _matches(
+        self, pattern: _Pattern, tokens: Tokens, at: dict[int, list[Mention]]
+    ) -> Iterator[tuple[int, int, str | None]]:
+        """First and last token and the side bound to X, for every start at which the pattern matches."""
+        elements = pattern.elements
+        head = elements[0]
+        starts: Iterable[int]
+        if isinstance(head, Word):
+            starts = _word_starts(head, tokens)
+        elif isinstance(head, ActorSlot):
+            starts = list(at)
+        elif isinstance(head, Mark) and head.kind == "^":
+            starts = (0,)
+        else:
+            starts = range(len(tokens))
+        for start in starts:
+            for end, bound in self._forward(elements, 0, start, tokens, at, None):
+                last = end - 1
+                first = start
+                while first < last and tokens.words[first] in _SKIPPED:
+                    first += 1
+                if last >= first:
+                    yield first, last, bound
+                break
+
+    def _forward(
+        self,
+        elements: tuple[Element, ...],
+        k: int,
+        i: int,
+        tokens: Tokens,
+        at: dict[int, list[Mention]],
+        bound: str | None,
+    ) -> Iterator[tuple[int, str | None]]:
+        """Ends (exclusive) and bindings when ``elements[k:]`` matches from token ``i``, best first."""
+        if k == len(elements):
+            yield i, bound
+            return
+        element = elements[k]
+        words = tokens.words
+        size = len(words)
+        if isinstance(element, Word):
+            if k:
+                while i < size and words[i] in _SKIPPED and not _is_word(element, tokens, i):
+                    i += 1
+            if i < size and _is_word(element, tokens, i):
+                yield from self._forward(elements, k + 1, i + 1, tokens, at, bound)
+        elif isinstance(element, ActorSlot):
+            if k:
+                while i < size and words[i] in _SKIPPED and i not in at:
+                    i += 1
+            for mention in at.get(i, ()):
+                ok, now = self._admits(element, mention.actor, bound)
+                if ok:
+                    after = mention.last + 1
+                    if after < size and words[after] == _POSSESSIVE:
+                        after += 1
+                    yield from self._forward(elements, k + 1, after, tokens, at, now)
+        elif isinstance(element, Optional):
+            yield from self._forward_spliced(element.elements, elements, k, i, tokens, at, bound)
+            yield from self._forward(elements, k + 1, i, tokens, at, bound)
+        elif isinstance(element, Alternatives):
+            for option in element.options:
+                yield from self._forward_spliced(option, elements, k, i, tokens, at, bound)
+        elif isinstance(element, Gap):
+            count = 0
+            while True:
+                if count >= element.min:
+                    yield from self._forward(elements, k + 1, i, tokens, at, bound)
+                if count >= element.max:
+                    return
+                while i < size and (words[i] in _SKIPPED or words[i] == ","):
+                    i += 1
+                if i >= size or not (words[i][0].isalnum() or words[i] == _POSSESSIVE):
+                    return
+                i += 1
+                count += 1
+        else:
+            yield from self._mark(element, elements, k, i, tokens, at, bound)
+
+    def _forward_spliced(
+        self,
+        body: tuple[Element, ...],
+        elements: tuple[Element, ...],
+        k: int,
+        i: int,
+        tokens: Tokens,
+        at: dict[int, list[Mention]],
+        bound: str | None,
+    ) -> Iterator[tuple[int, str | None]]:
+        spliced = (*elements[:k], *body, *elements[k + 1 :])
+        return self._forward(spliced, k, i, tokens, at, bound)
+
+    def _mark(
+        self,
+        element: Mark,
+        elements: tuple[Element, ...],
+        k: int,
+        i: int,
+        tokens: Tokens,
+        at: dict[int, list[Mention]],
+        bound: str | None,
+    ) -> Iterator[tuple[int, str | None]]:
+        words = tokens.words
+        kind = element.kind
+        if kind == "^":
+            if all(word in _SKIPPED for word in words[:i]):
+                yield from self._forward(elements, k + 1, i, tokens, at, bound)
+        elif kind == "$":
+            if all(word in _FINAL for word in words[i:]):
+                yield from self._forward(elements, k + 1, i, tokens, at, bound)
+        elif kind == '"':
+            if i < len(words) and words[i] in _QUOTES:
+                yield from self._forward(elements, k + 1, i + 1, tokens, at, bound)
+        else:
+            while i < len(words) and words[i] in _QUOTES:
+                i += 1
+            if i < len(words) and (words[i] == kind or (kind == "—" and words[i] in _DASHES)):
+                yield from self._forward(elements, k + 1, i + 1, tokens, at, bound)
+
+    def _admits(self, slot: ActorSlot, actor: Actor, bound: str | None) -> tuple[bool, str | None]:
+        if slot.kinds and actor.kind not in slot.kinds:
+            return False, bound
+        if slot.ally is not None and actor.ally is not slot.ally:
+            return False, bound
+        if slot.side == "any":
+            return True, bound
+        if actor.side is None:
+            return False, bound
+        if slot.side == "X":
+            return bound is None or bound == actor.side, actor.side if bound is None else bound
+        if slot.side == "Y":
+            other = self._rulebook.other(actor.side)
+            return bound is None or bound == other, other if bound is None else bound
+        return slot.side == actor.side, bound
+
+    @cached_property
+    def size(self) -> int:
+        """Number of phrases and names."""
+        tables = (self._names, self._phrases)
+        return len({entry.order for table in tables for row in table.values() for entry in row})
+
+
+def _is_word(element: Word, tokens: Tokens, i: int) -> bool:
+    if element.exact is not None:
+        return tokens.raw[i] == element.exact
+    return tokens.words[i] in element.forms
+
+
+def _word_starts(element: Word, tokens: Tokens) -> list[int]:
+    if element.exact is not None:
+        found = tokens.positions.get(element.exact.lower(), ())
+        return [i for i in found if tokens.raw[i] == element.exact]
+    positions = tokens.positions
+    starts = [i for form in element.forms for i in positions.get(form, ())]
+    starts.sort()
+    return starts
+
+
+def _without_leading_options(elements: tuple[Element, ...]) -> Iterator[tuple[Element, ...]]:
+    """The same pattern with every choice at its start made, so that a start is always a word, slot or mark."""
+    if not elements:
+        return
+    head, rest = elements[0], elements[1:]
+    if isinstance(head, Optional):
+        yield from _without_leading_options((*head.elements, *rest))
+        yield from _without_leading_options(rest)
+    elif isinstance(head, Alternatives):
+        for option in head.options:
+            yield from _without_leading_options((*option, *rest))
+    elif isinstance(head, Gap):
+        yield from _without_leading_options(rest)
+    else:
+        yield elements
+
+
+def _without_inner_repeats(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Of hits of the same rule and side, one that lies inside another says nothing more."""
+    kept: list[Hit] = []
+    reach: dict[tuple[str, str | None], int] = {}
+    for hit in hits:
+        key = (hit.rule.id, hit.side)
+        if hit.end > reach.get(key, -1):
+            kept.append(hit)
+            reach[key] = hit.end
+    return tuple(kept)

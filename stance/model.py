@@ -1,0 +1,329 @@
+"""The model that weighs: features of one sentence, a linear model over them, and its file.
+
+Prediction needs the standard library alone. A feature is a name with a value; names of things that
+belong to a side hold a slot, ``{0}`` or ``{1}``, and ``mirror`` swaps the slots. The weights are
+symmetric under ``mirror``, so that swapping the sides in the features swaps the answer exactly.
+Training, and scikit-learn, stand in ``stance.training``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from stance.errors import StanceError
+from stance.evidence import Evidence
+from stance.gather import Gathered
+from stance.labels import NO_FRAME
+
+SCHEMA: Final = "stance-model/1"
+_SWAP: Final = str.maketrans({"\x01": "\x02", "\x02": "\x01"})
+_WINDOW: Final = 5
+_FIRST: Final = frozenset("i we my our us me".split())
+_QUOTES: Final = frozenset("\"“”«»„")
+
+
+def mirror(name: str) -> str:
+    """The feature with the sides swapped; ``mirror(mirror(name)) == name``."""
+    if "{" not in name:
+        return name
+    return name.replace("{0}", "\x01").replace("{1}", "\x02").translate(_SWAP).replace("\x01", "{0}").replace(
+        "\x02", "{1}"
+    )
+
+
+def slots(sides: Sequence[str]) -> dict[str, str]:
+    """Side id to slot, in the fixed order of the sides."""
+    return {side: f"{{{index}}}" for index, side in enumerate(sides)}
+
+
+def masked_words(gathered: Gathered, slot: Mapping[str, str]) -> list[str]:
+    """Lower-cased words with actors replaced by side and kind, and numbers by ``#``."""
+    return [word for word, _, _ in _masked(gathered, slot)]
+
+
+def _masked(gathered: Gathered, slot: Mapping[str, str]) -> list[tuple[str, int, int]]:
+    """Masked words with the first and last token of each."""
+    scan = gathered.seen.scan
+    tokens = scan.tokens
+    covered: dict[int, tuple[str, int]] = {}
+    for mention in scan.mentions:
+        actor = mention.actor
+        if actor.kind == "role" or actor.kind == "place":
+            continue
+        name = slot.get(actor.side or "", "other-actor")
+        covered[mention.first] = (f"{name}{'ally' if actor.ally else actor.kind}", mention.last)
+        for i in range(mention.first + 1, mention.last + 1):
+            covered[i] = ("", i)
+    words: list[tuple[str, int, int]] = []
+    for i, word in enumerate(tokens.words):
+        if i in covered:
+            name, last = covered[i]
+            if name:
+                words.append((name, i, last))
+        elif word[0].isdigit():
+            words.append(("#", i, i))
+        elif word in _QUOTES:
+            words.append(('"', i, i))
+        elif word[0].isalnum() or word in ("?", "!", ":", "—", "–", "…"):
+            words.append((word, i, i))
+    return words
+
+
+def locate(gathered: Gathered, slot: Mapping[str, str], name: str) -> tuple[int, int] | None:
+    """Where in the sentence the words of a word feature stand, as ``[start, end)``."""
+    family, _, rest = name.partition(":")
+    words = _masked(gathered, slot)
+    tokens = gathered.seen.scan.tokens
+    parts = rest.split(" ")
+    target = parts[-1]
+    for i, (word, first, last) in enumerate(words):
+        if family == "ww":
+            if i + 1 < len(words) and word == parts[0] and words[i + 1][0] == target:
+                return tokens.starts[first], tokens.ends[words[i + 1][2]]
+        elif word == target:
+            return tokens.starts[first], tokens.ends[last]
+    return None
+
+
+def word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
+    """Words, word pairs, and words near an actor, with actors as sides; each present or absent."""
+    words = masked_words(gathered, slot)
+    features = {f"w:{word}": 1.0 for word in words}
+    for left, right in zip(words, words[1:], strict=False):
+        features[f"ww:{left} {right}"] = 1.0
+    for i, word in enumerate(words):
+        if word.startswith("{"):
+            actor = word[:3]
+            for other in words[i + 1 : i + 1 + _WINDOW]:
+                features[f"after:{actor} {other}"] = 1.0
+            for other in words[max(0, i - _WINDOW) : i]:
+                features[f"before:{actor} {other}"] = 1.0
+    return features
+
+
+def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
+    """Voice, speaker's side, quotation and shape: nothing that needs a tree."""
+    seen = gathered.seen
+    voices = seen.voices
+    text = seen.sentence.text
+    tokens = seen.scan.tokens
+    features = {"bias": 1.0, f"voice:{voices.main.value}": 1.0}
+    if voices.speaker is not None:
+        side = slot.get(voices.speaker.side, voices.speaker.side)
+        features[f"speaker:{side}"] = 1.0
+        features[f"voice:{voices.main.value}:{side}"] = 1.0
+        if voices.expert:
+            features["speaker:expert"] = 1.0
+    count = len(tokens)
+    features[f"length:{min(6, int(math.log2(count + 1)))}"] = 1.0
+    alphabetic = [raw for raw in tokens.raw if raw[0].isalpha()]
+    capitals = sum(raw[0].isupper() for raw in alphabetic)
+    if len(alphabetic) > 3 and capitals / len(alphabetic) > 0.6:
+        features["shape:headline"] = 1.0
+    if text and text.rstrip()[-1:] not in ".!?\"”'’…":
+        features["shape:no-stop"] = 1.0
+    if any(word in _FIRST for word in tokens.words):
+        features["first-person"] = 1.0
+    if seen.sentence.quotations:
+        features["quotation"] = 1.0
+    for side in {m.actor.side for m in seen.scan.mentions if m.actor.side}:
+        features[f"names:{slot[side]}"] = 1.0
+    return features
+
+
+def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
+    """Evidence by test, side, strength and voice, backing off to less, so that a new rule counts too."""
+    features: dict[str, float] = {}
+
+    def add(name: str, value: float = 1.0) -> None:
+        features[name] = min(3.0, features.get(name, 0.0) + value)
+
+    frames = [e for e in gathered.evidence if e.effect == "frame" and e.side is not None]
+    for piece in _distinct(frames):
+        side = slot[piece.side or ""]
+        if not piece.counted:
+            add(f"seen:{side}:{piece.not_counted}")
+            continue
+        for name in evidence_names(piece, slot):
+            add(name)
+    for side in slot.values():
+        strong = features.get(f"ev:{side}:strong", 0.0)
+        weak = features.get(f"ev:{side}:weak", 0.0)
+        if strong:
+            features[f"any:{side}:strong"] = 1.0
+        elif weak:
+            features[f"any:{side}:weak"] = 1.0
+    if not any(name.startswith("any:") for name in features):
+        features["any:none"] = 1.0
+    opinions = [e for e in gathered.evidence if e.effect == "opinion"]
+    for piece in opinions:
+        state = "counted" if piece.counted else str(piece.not_counted)
+        add(f"op:{piece.strength}:{state}")
+        add(f"op:{piece.strength}:{state}:{piece.voice.value}")
+    if not any(e.counted for e in opinions):
+        features["op:none"] = 1.0
+    return features
+
+
+def evidence_names(piece: Evidence, slot: Mapping[str, str]) -> tuple[str, ...]:
+    """Features of one counted piece of frame evidence, from the most to the least general."""
+    side = slot[piece.side or ""]
+    voice = piece.voice.value
+    return (
+        f"ev:{side}:{piece.strength}",
+        f"ev:{side}:{piece.strength}:{voice}",
+        f"ev:{side}:{piece.test}:{piece.strength}",
+        f"ev:{side}:{piece.test}:{piece.strength}:{voice}",
+        f"ev:{side}:{piece.kind}",
+    )
+
+
+def _distinct(pieces: Iterable[Evidence]) -> list[Evidence]:
+    """Of overlapping pieces for the same side and test, only the first: no word counts twice."""
+    kept: list[Evidence] = []
+    for piece in sorted(pieces, key=lambda e: (not e.counted, e.strength, e.start, -e.end, e.rule or "")):
+        if not any(
+            k.side == piece.side and k.test == piece.test and k.start < piece.end and piece.start < k.end for k in kept
+        ):
+            kept.append(piece)
+    return kept
+
+
+FAMILIES: Final = {"words": word_features, "surface": surface_features, "rules": rule_features}
+ENGINE_FAMILIES: Final = {"model": ("words", "surface"), "hybrid": ("words", "surface", "rules")}
+
+
+def features(gathered: Gathered, sides: Sequence[str], families: Sequence[str]) -> dict[str, float]:
+    """All features of one sentence for the named families."""
+    slot = slots(sides)
+    result: dict[str, float] = {}
+    for family in families:
+        result |= FAMILIES[family](gathered, slot)
+    return result
+
+
+def mirrored(values: Mapping[str, float]) -> dict[str, float]:
+    """The same sentence with its sides swapped, as features."""
+    return {mirror(name): value for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Calibrated probabilities of the two questions, and what each feature gave."""
+
+    frames: Mapping[str, float]
+    p_opinion: float
+    frame: str
+    opinion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """Weights per feature: log-odds of no frame, of each side, and of opinion; symmetric under ``mirror``.
+
+    ``weights[name]`` is ``(none, side 0, side 1, opinion)``.
+    """
+
+    weights: Mapping[str, tuple[float, float, float, float]]
+    card: Mapping[str, Any]
+    digest: str
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(self.card["families"])
+
+    @property
+    def rules_digest(self) -> str | None:
+        value = self.card.get("rules")
+        return None if value is None else str(value)
+
+    def predict(self, values: Mapping[str, float], sides: Sequence[str]) -> Prediction:
+        """Probabilities for one sentence. Sums are exact (``fsum``), so order never matters."""
+        rows = [(value, row) for name, value in values.items() if (row := self.weights.get(name)) is not None]
+        sums = [math.fsum(value * row[k] for value, row in rows) for k in range(4)]
+        decision = self.card["decision"]
+        scale = float(decision["frame_scale"])
+        shift = float(decision["frame_shift"])
+        logits = [scale * sums[0] + shift, scale * sums[1], scale * sums[2]]
+        top = max(logits)
+        odds = [math.exp(v - top) for v in logits]
+        whole = math.fsum(odds)
+        frames = {NO_FRAME: odds[0] / whole, sides[0]: odds[1] / whole, sides[1]: odds[2] / whole}
+        z = float(decision["opinion_scale"]) * sums[3] + float(decision["opinion_shift"])
+        p_opinion = 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))
+        framed = 1.0 - frames[NO_FRAME]
+        first, second = frames[sides[0]], frames[sides[1]]
+        frame = NO_FRAME
+        if framed >= float(decision["frame_threshold"]) and first != second:
+            frame = sides[0] if first > second else sides[1]
+        return Prediction(frames, p_opinion, frame, p_opinion >= float(decision["opinion_threshold"]))
+
+    def support(self, name: str, value: float, target: int) -> float:
+        """What a feature gave to side ``target`` (0 or 1) against no frame, in log-odds."""
+        row = self.weights.get(name)
+        if row is None:
+            return 0.0
+        return float(self.card["decision"]["frame_scale"]) * value * (row[1 + target] - row[0])
+
+
+# -- the file --------------------------------------------------------------------------------------------
+
+
+def weights_bytes(weights: Mapping[str, tuple[float, float, float, float]]) -> bytes:
+    """The weights as they are stored: one feature of each mirrored pair, sorted, one line each."""
+    lines = []
+    for name in sorted(weights):
+        if name <= mirror(name):
+            lines.append(json.dumps([name, *weights[name]], ensure_ascii=False))
+    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
+
+
+def save(folder: Path, weights: Mapping[str, tuple[float, float, float, float]], card: Mapping[str, Any]) -> None:
+    """Write ``weights.json`` and ``card.json``; the card names the digest of the weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = weights_bytes(weights)
+    full = {"schema": SCHEMA, **card, "weights_sha256": hashlib.sha256(data).hexdigest(), "features": len(weights)}
+    for name, content in (
+        ("weights.json", data),
+        ("card.json", (json.dumps(full, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()),
+    ):
+        temporary = folder / f".{name}.tmp"
+        temporary.write_bytes(content)
+        temporary.replace(folder / name)
+
+
+def load(folder: Path) -> LinearModel:
+    """Read a model; a wrong digest, another schema or a broken file is refused with a sentence."""
+    card_path, weights_path = folder / "card.json", folder / "weights.json"
+    try:
+        card = json.loads(card_path.read_bytes())
+        data = weights_path.read_bytes()
+    except (OSError, ValueError, RecursionError) as error:
+        raise StanceError(f"{folder}: no readable model here ({error}); train one with `stance train`") from None
+    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+        found = card.get("schema") if isinstance(card, dict) else None
+        raise StanceError(f"{card_path}: schema is {found!r}, this version reads {SCHEMA!r}; train the model again")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card.get("weights_sha256"):
+        raise StanceError(
+            f"{weights_path}: its digest is not the one in card.json: the file is damaged or was edited; "
+            "restore it or train the model again"
+        )
+    try:
+        weights: dict[str, tuple[float, float, float, float]] = {}
+        for name, none, first, second, opinion in json.loads(data):
+            weights[name] = (float(none), float(first), float(second), float(opinion))
+            twin = mirror(name)
+            if twin != name:
+                weights[twin] = (float(none), float(second), float(first), float(opinion))
+        LinearModel(weights, card, digest).predict({}, ("0", "1"))  # a card without its numbers fails here
+    except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
+        raise StanceError(f"{folder}: not a model of this package ({error}); train it again") from None
+    return LinearModel(weights, card, digest[:16])
+

@@ -1,0 +1,61 @@
+"""One sentence that says why a verdict is what it is, also for "neutral"."""
+
+from __future__ import annotations
+
+from stance.evidence import Evidence, Verdict
+from stance.labels import NO_FRAME, TESTS, Voice
+from stance.rulebook import Rulebook
+
+_VOICES = {
+    Voice.AUTHOR: "in the author's own voice",
+    Voice.ATTRIBUTED: "in indirect speech",
+    Voice.QUOTED: "in a quotation",
+}
+
+
+def reason(verdict: Verdict, rulebook: Rulebook) -> str:
+    """A readable sentence from the answers and the evidence; it adds no fact of its own."""
+    names = {side.id: side.name for side in rulebook.sides}
+    lost = [e for e in verdict.evidence if not e.counted and e.effect == "frame"]
+    if verdict.frame != NO_FRAME:
+        counted = [e for e in verdict.evidence if e.counted and e.effect == "frame" and e.side == verdict.frame]
+        deciding = max(counted, key=lambda e: (e.kind != "model", e.weight, -e.start), default=None)
+        text = f"carries {names[verdict.frame]}'s frame {_voice(verdict)}"
+        if deciding is not None:
+            text += f": “{_short(deciding.text)}” {_because(deciding)}"
+        return text + _but(lost)
+    if verdict.opinion:
+        cues = [e for e in verdict.evidence if e.counted and e.effect == "opinion"]
+        text = "no frame of either side; opinion"
+        if cues:
+            best = max(cues, key=lambda e: (e.kind != "model", e.weight, -e.start))
+            text += f": “{_short(best.text)}” {_because(best)}"
+        return text + _but(lost)
+    cues = [e for e in verdict.evidence if not e.counted]
+    if cues:
+        return "no frame and no opinion that counts" + _but(cues)
+    return "no rule found a frame of either side or an opinion"
+
+
+def _voice(verdict: Verdict) -> str:
+    text = _VOICES[verdict.voice]
+    if verdict.speaker is not None and verdict.speaker.text:
+        text += f" of {verdict.speaker.text} ({verdict.speaker.side})"
+    return text
+
+
+def _because(piece: Evidence) -> str:
+    test = f"test {piece.test}, {TESTS[piece.test]}: " if piece.test else ""
+    return f"({test}{piece.because})"
+
+
+def _but(pieces: list[Evidence]) -> str:
+    if not pieces:
+        return ""
+    shown = ", ".join(f"“{_short(e.text)}” ({e.not_counted})" for e in pieces[:3])
+    return f"; seen but not counted: {shown}"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,394 @@
+"""Training: the only door to scikit-learn.
+
+Two linear stages that fold into one table of weights. The first learns words and surface from all
+labelled sentences; the second weighs its scores against the evidence of the rules, on sentences from
+which no rule was written. Every sentence is also learnt mirrored, so both stages are symmetric. The
+scale, shift and thresholds of the decision come from predictions out of fold, grouped by article.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import sklearn
+from scipy.sparse import csr_matrix, vstack
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from stance import model as models
+from stance.errors import StanceError
+from stance.gold import Labelled
+from stance.labels import NO_FRAME, Label
+from stance.version import __version__
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Values = Mapping[str, float]
+Progress = Callable[[str], None]
+Weights = dict[str, tuple[float, float, float, float]]
+
+MIN_ARTICLES: Final = 3
+FOLDS: Final = 5
+LABELLED_BY: Final = (
+    "a large language model in independent passes under the codebook, adjudicated; not by people, "
+    "and no human check has been done yet"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a training run may vary; the shipped values were chosen by cross-validation."""
+
+    word_c: float = 0.05
+    rule_c: float = 0.3
+    opinion_c: float = 0.05
+    framed_weight: float = 1.0
+    opinion_weight: float = 1.0
+    min_articles: int = MIN_ARTICLES
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A labelled sentence as features, family by family."""
+
+    gold: Labelled
+    first: Mapping[str, float]  # words and surface
+    second: Mapping[str, float]  # rule evidence
+    weigh: bool  # may it teach the weights of rule evidence (no rule was written from it)?
+
+
+class Table:
+    """Feature names to columns; a name and its mirror are both columns."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        both = {n for name in names for n in (name, models.mirror(name))}
+        self.names = sorted(both)
+        self.column = {name: i for i, name in enumerate(self.names)}
+
+    def matrix(self, rows: Sequence[Values], *, mirror: bool = False) -> csr_matrix:
+        data: list[float] = []
+        indices: list[int] = []
+        starts = [0]
+        for row in rows:
+            for name, value in row.items():
+                column = self.column.get(models.mirror(name) if mirror else name)
+                if column is not None:
+                    indices.append(column)
+                    data.append(value)
+            starts.append(len(indices))
+        return csr_matrix((data, indices, starts), shape=(len(rows), len(self.names)))
+
+
+def vocabulary(examples: Sequence[Example], min_articles: int) -> list[str]:
+    """Features of the first stage that occur in at least ``min_articles`` articles, in either orientation."""
+    articles: dict[str, set[str]] = defaultdict(set)
+    for example in examples:
+        for name in example.first:
+            twin = models.mirror(name)
+            articles[min(name, twin)].add(example.gold.article)
+    return [name for name, found in articles.items() if len(found) >= min_articles]
+
+
+def _fit(x: csr_matrix, mirrored: csr_matrix, y: Array, y_mirrored: Array, c: float, weight: Mapping[int, float]) -> Any:
+    """Logistic regression on every sentence and its mirror image."""
+    stacked = vstack([x, mirrored]).tocsr()
+    target = np.concatenate([y, y_mirrored])
+    weights = np.array([weight.get(int(v), 1.0) for v in target])
+    fitted = LogisticRegression(C=c, max_iter=3000, tol=1e-5, fit_intercept=False)
+    return fitted.fit(stacked, target, sample_weight=weights)
+
+
+def _frame_weights(fitted: Any, size: int) -> Array:
+    """Coefficients as (3, columns) for none, side 0, side 1, whatever classes were seen."""
+    result = np.zeros((3, size))
+    for row, kind in zip(_rows(fitted), fitted.classes_, strict=True):
+        result[int(kind)] = row
+    return result - result.mean(axis=0)
+
+
+def _rows(fitted: Any) -> Array:
+    coefficients: Array = fitted.coef_
+    if len(fitted.classes_) == 2 and coefficients.shape[0] == 1:
+        return np.vstack([-coefficients[0] / 2, coefficients[0] / 2])
+    return coefficients
+
+
+def symmetric(table: Table, frame: Array, opinion: Array) -> Weights:
+    """Average of both orientations: what makes the swap exact and not merely learnt."""
+    weights: Weights = {}
+    for name, i in table.column.items():
+        j = table.column[models.mirror(name)]
+        weights[name] = (
+            float(frame[0, i] + frame[0, j]) / 2,
+            float(frame[1, i] + frame[2, j]) / 2,
+            float(frame[2, i] + frame[1, j]) / 2,
+            float(opinion[i] + opinion[j]) / 2,
+        )
+    return weights
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Answers as numbers: 0 none, 1 and 2 the sides; opinion 0 or 1."""
+
+    frame: Array
+    opinion: Array
+
+    @property
+    def mirrored_frame(self) -> Array:
+        return np.array([0, 2, 1])[self.frame]
+
+
+def targets(examples: Sequence[Example], sides: Sequence[str]) -> Targets:
+    index = {NO_FRAME: 0, sides[0]: 1, sides[1]: 2}
+    frame = np.array([index[e.gold.frame or NO_FRAME] for e in examples])
+    opinion = np.array([int(bool(e.gold.opinion)) for e in examples])
+    return Targets(frame, opinion)
+
+
+def fit_linear(
+    rows: Sequence[Values], goal: Targets, names: Iterable[str], frame_c: float, opinion_c: float, options: Options
+) -> Weights:
+    """Both heads over the named features, symmetric under ``mirror``."""
+    table = Table(names)
+    x, m = table.matrix(rows), table.matrix(rows, mirror=True)
+    boost = {1: options.framed_weight, 2: options.framed_weight}
+    frame = _fit(x, m, goal.frame, goal.mirrored_frame, frame_c, boost)
+    opinion = _fit(x, m, goal.opinion, goal.opinion, opinion_c, {1: options.opinion_weight})
+    coefficient = opinion.coef_[0] if opinion.coef_.shape[0] == 1 else opinion.coef_[1]
+    return symmetric(table, _frame_weights(frame, len(table.names)), coefficient)
+
+
+def scores(weights: Weights, values: Values) -> tuple[float, float, float, float]:
+    """Sums of weights: none, side 0, side 1, opinion."""
+    totals = [0.0, 0.0, 0.0, 0.0]
+    for name, value in values.items():
+        row = weights.get(name)
+        if row is not None:
+            for k in range(4):
+                totals[k] += value * row[k]
+    return totals[0], totals[1], totals[2], totals[3]
+
+
+_LINKS: Final = ("z:none", "z:{0}", "z:{1}", "z:opinion")
+
+
+def _with_links(values: Values, z: tuple[float, float, float, float]) -> dict[str, float]:
+    return {**values, **dict(zip(_LINKS, z, strict=True))}
+
+
+def fold_in(first: Weights, second: Weights) -> Weights:
+    """One table of weights: the second stage's, and the first stage's seen through its links."""
+    links = [second.pop(name, (0.0, 0.0, 0.0, 0.0)) for name in _LINKS]
+    result: Weights = {}
+    for name, row in first.items():
+        a, b, c, d = (sum(row[j] * links[j][k] for j in range(4)) for k in range(4))
+        result[name] = (a, b, c, d)
+    for name, row in second.items():
+        old = result.get(name, (0.0, 0.0, 0.0, 0.0))
+        result[name] = (old[0] + row[0], old[1] + row[1], old[2] + row[2], old[3] + row[3])
+    return result
+
+
+def fit_weights(examples: Sequence[Example], sides: Sequence[str], options: Options, *, hybrid: bool) -> Weights:
+    """The whole table of weights from examples; for the hybrid in two stages."""
+    goal = targets(examples, sides)
+    names = vocabulary(examples, options.min_articles)
+    first = fit_linear([e.first for e in examples], goal, names, options.word_c, options.opinion_c, options)
+    if not hybrid:
+        return first
+    weigh = [i for i, e in enumerate(examples) if e.weigh]
+    if len(weigh) < FOLDS:
+        raise StanceError("too few sentences to weigh rule evidence; give data from which no rule was written")
+    z = _out_of_fold_scores(examples, sides, options, weigh)
+    rows = [_with_links(examples[i].second, z[n]) for n, i in enumerate(weigh)]
+    chosen = [examples[i] for i in weigh]
+    counts = Counter(min(n, models.mirror(n)) for e in chosen for n in e.second)
+    kept = [name for name, count in counts.items() if count >= 2] + list(_LINKS)
+    second = fit_linear(rows, targets(chosen, sides), kept, options.rule_c, options.rule_c, options)
+    return fold_in(first, second)
+
+
+def _out_of_fold_scores(
+    examples: Sequence[Example], sides: Sequence[str], options: Options, weigh: Sequence[int]
+) -> list[tuple[float, float, float, float]]:
+    """First-stage scores of the weighing sentences from models that never saw their article."""
+    groups = [examples[i].gold.article for i in weigh]
+    z: list[tuple[float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0)] * len(weigh)
+    for _, held in GroupKFold(FOLDS).split(weigh, groups=groups):
+        out = {examples[weigh[n]].gold.article for n in held}
+        rest = [e for e in examples if e.gold.article not in out]
+        names = vocabulary(rest, options.min_articles)
+        first = fit_linear([e.first for e in rest], targets(rest, sides), names, options.word_c, options.opinion_c, options)
+        for n in held:
+            z[n] = scores(first, examples[weigh[n]].first)
+    return z
+
+
+# -- the decision ----------------------------------------------------------------------------------------
+
+
+def out_of_fold(
+    examples: Sequence[Example], sides: Sequence[str], options: Options, *, hybrid: bool, progress: Progress
+) -> tuple[list[int], list[tuple[float, float, float, float]]]:
+    """Scores of the weighing sentences (all sentences if none weighs) from models that never saw their article."""
+    held_out = [i for i, e in enumerate(examples) if e.weigh] or list(range(len(examples)))
+    groups = [examples[i].gold.article for i in held_out]
+    result: list[tuple[float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0)] * len(held_out)
+    for number, (_, held) in enumerate(GroupKFold(FOLDS).split(held_out, groups=groups), 1):
+        progress(f"cross-validation {number}/{FOLDS}")
+        out = {examples[held_out[n]].gold.article for n in held}
+        rest = [e for e in examples if e.gold.article not in out]
+        weights = fit_weights(rest, sides, options, hybrid=hybrid)
+        for n in held:
+            example = examples[held_out[n]]
+            result[n] = scores(weights, {**example.first, **(example.second if hybrid else {})})
+    return held_out, result
+
+
+def _softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    result: Array = e / e.sum(axis=1, keepdims=True)
+    return result
+
+
+def calibrate(z: Array, frame: Array, opinion: Array) -> dict[str, float]:
+    """Scale and shift of both heads by maximum likelihood on scores out of fold (Platt 1999, two numbers a head)."""
+    from scipy.optimize import minimize
+
+    def frame_loss(p: Array) -> float:
+        logits = np.column_stack([p[0] * z[:, 0] + p[1], p[0] * z[:, 1], p[0] * z[:, 2]])
+        return float(-np.log(_softmax(logits)[np.arange(len(frame)), frame] + 1e-12).mean())
+
+    def opinion_loss(p: Array) -> float:
+        v = p[0] * z[:, 3] + p[1]
+        return float(np.mean(np.logaddexp(0.0, v) - opinion * v))
+
+    a = minimize(frame_loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    b = minimize(opinion_loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    return {
+        "frame_scale": round(float(a[0]), 6),
+        "frame_shift": round(float(a[1]), 6),
+        "opinion_scale": round(float(b[0]), 6),
+        "opinion_shift": round(float(b[1]), 6),
+    }
+
+
+def thresholds(z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]) -> dict[str, float]:
+    """Thresholds of the two questions that give the best macro-F1 of the label out of fold."""
+    from sklearn.metrics import f1_score
+
+    scale, shift = decision["frame_scale"], decision["frame_shift"]
+    p = _softmax(np.column_stack([scale * z[:, 0] + shift, scale * z[:, 1], scale * z[:, 2]]))
+    o = 1.0 / (1.0 + np.exp(-(decision["opinion_scale"] * z[:, 3] + decision["opinion_shift"])))
+    gold = [e.gold.label.value for e in examples if e.gold.label is not None]
+    side = np.where(p[:, 1] >= p[:, 2], Label.PRO_KYIV.value, Label.PRO_MOSCOW.value)
+    best = (-1.0, 0.5, 0.5)
+    for framed in np.arange(0.30, 0.71, 0.02):
+        for opined in np.arange(0.20, 0.71, 0.02):
+            rest = np.where(o >= opined, Label.ANALYTICAL_OPINION.value, Label.NEUTRAL_REPORT.value)
+            labels = np.where(1.0 - p[:, 0] >= framed, side, rest)
+            value = float(f1_score(gold, labels, average="macro", zero_division=0))
+            if value > best[0] + 1e-9:
+                best = (value, float(framed), float(opined))
+    return {"frame_threshold": round(best[1], 2), "opinion_threshold": round(best[2], 2)}
+
+
+def train(
+    examples: Sequence[Example],
+    sides: Sequence[str],
+    *,
+    engine: str,
+    options: Options,
+    progress: Progress,
+) -> tuple[Weights, dict[str, Any]]:
+    """Weights and the numbers of the decision, with figures out of fold.
+
+    Returns:
+        The weights, and a part of the card: ``decision``, ``families``, ``figures``.
+    """
+    hybrid = engine == "hybrid"
+    indices, raw = out_of_fold(examples, sides, options, hybrid=hybrid, progress=progress)
+    held = [examples[i] for i in indices]
+    z = np.array(raw)
+    goal = targets(held, sides)
+    natural = np.array([e.gold.slices.get("batch", "random") == "random" for e in held])
+    if natural.sum() < 50:
+        natural = np.ones(len(held), dtype=bool)
+    decision = calibrate(z[natural], goal.frame[natural], goal.opinion[natural])
+    decision |= thresholds(z[natural], [e for e, n in zip(held, natural, strict=True) if n], decision, sides)
+    progress("fitting the weights that ship")
+    weights = fit_weights(examples, sides, options, hybrid=hybrid)
+    rounded = {name: (round(a, 5), round(b, 5), round(c, 5), round(d, 5)) for name, (a, b, c, d) in weights.items()}
+    kept = {name: row for name, row in rounded.items() if any(abs(v) >= 0.001 for v in row)}
+    return kept, {
+        "engine": engine,
+        "families": list(models.ENGINE_FAMILIES[engine]),
+        "decision": decision,
+        "figures": {"out_of_fold": figures(z, held, decision, sides)},
+        "seed": options.seed,
+        "options": {name: getattr(options, name) for name in Options.__slots__},
+        "labelled_by": LABELLED_BY,
+        "versions": {
+            "stance": __version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "python": ".".join(map(str, sys.version_info[:2])),
+        },
+    }
+
+
+def figures(z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]) -> dict[str, Any]:
+    """Macro-F1 and per-label F1 of scores under a decision, whole and by slice."""
+    from sklearn.metrics import f1_score
+
+    linear = models.LinearModel({name: row for name, row in _UNIT.items()}, {"decision": decision, "families": []}, "")
+    predicted = []
+    for row in z:
+        answer = linear.predict({f"z{k}": float(v) for k, v in enumerate(row)}, sides)
+        if answer.frame == sides[0]:
+            predicted.append(Label.PRO_KYIV.value)
+        elif answer.frame == sides[1]:
+            predicted.append(Label.PRO_MOSCOW.value)
+        else:
+            predicted.append((Label.ANALYTICAL_OPINION if answer.opinion else Label.NEUTRAL_REPORT).value)
+    gold = [e.gold.label.value for e in examples if e.gold.label is not None]
+    names = [label.value for label in Label]
+
+    def macro(keep: Sequence[int]) -> float:
+        return round(
+            float(f1_score([gold[i] for i in keep], [predicted[i] for i in keep], labels=names, average="macro", zero_division=0)), 4
+        )
+
+    every = list(range(len(gold)))
+    per = f1_score(gold, predicted, labels=names, average=None, zero_division=0)
+    slices: dict[str, float] = {}
+    for field in ("kind", "batch"):
+        for value in sorted({e.gold.slices.get(field, "") for e in examples} - {""}):
+            slices[f"{field}={value}"] = macro([i for i in every if examples[i].gold.slices.get(field) == value])
+    return {
+        "sentences": len(gold),
+        "macro_f1": macro(every),
+        "f1": {name: round(float(v), 4) for name, v in zip(names, per, strict=True)},
+        "slices": slices,
+    }
+
+
+_UNIT: Final = {
+    "z0": (1.0, 0.0, 0.0, 0.0),
+    "z1": (0.0, 1.0, 0.0, 0.0),
+    "z2": (0.0, 0.0, 1.0, 0.0),
+    "z3": (0.0, 0.0, 0.0, 1.0),
+}
+
+
+def fingerprint(paths: Sequence[Path]) -> dict[str, str]:
+    """Digests of the training files, by file name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
