@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Final
 
 from stance.phrases import (
+    WORD,
     ActorSlot,
     Alternatives,
     Element,
@@ -27,11 +28,8 @@ from stance.phrases import (
 )
 from stance.rulebook import Actor, Rule, Rulebook
 
-# Initialisms with stops ("U.N."), possessive clitics, words with inner apostrophes ("don't"), single marks.
-# It cuts a text as ``stance.phrases.WORD`` cuts a phrase.
-_TOKEN: Final = re.compile(
-    r"(?:[^\W\d_]\.){2,}|[^\W_]+(?:['’ʼ](?![sS](?![^\W_]))[^\W_]+)*|['’ʼ][sS](?![^\W_])|[^\w\s]|_"
-)
+# Words as phrases have them, and single marks.
+_TOKEN: Final = re.compile(rf"{WORD.pattern}|[^\w\s]|_")
 _QUOTES: Final = frozenset("\"'“”‘’«»„‟‹›`")
 _DASHES: Final = frozenset("–—―")
 _SKIPPED: Final = _QUOTES | frozenset("-‐‑")

@@ -22,9 +22,12 @@ SLOT_FLAGS: Final = {"party": False, "ally": True}
 MARKS: Final = frozenset('",:;?!—.^$')
 SAME_MARK: Final = {"–": "—", "―": "—", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
 
-# One word of a phrase, and of a text: an abbreviation with stops (U.S.), a run of letters and digits
-# with apostrophes inside, or a possessive 's, which `word_parts` also cuts off the end of a run.
-WORD: Final = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_]+(?:['’ʼ][^\W_]+)*|['’ʼ][sS](?![^\W_])")
+# One word of a phrase and of a text: an abbreviation with stops (U.S.), a run of letters and digits with
+# apostrophes inside (don't), or a clitic ('s, 'd, 'll, 're, 've, 'm), which is a word of its own.
+_CLITIC: Final = r"(?:[sSdDmM]|ll|LL|re|RE|ve|VE)(?![^\W_])"
+WORD: Final = re.compile(
+    rf"(?:[^\W\d_]\.){{2,}}|[^\W_]+(?:['’ʼ](?!{_CLITIC})[^\W_]+)*|['’ʼ]{_CLITIC}"
+)
 
 # Words so frequent that a scan should not look for them if the phrase holds any other.
 FUNCTION_WORDS: Final = frozenset(
@@ -116,13 +119,6 @@ def keys(elements: Sequence[Element]) -> frozenset[str]:
     return best
 
 
-def word_parts(word: str) -> tuple[str, ...]:
-    """A match of `WORD` without its possessive, and the possessive: ``Kyiv's`` -> ``Kyiv``, ``'s``."""
-    if len(word) > 2 and word[-1] in "sS" and word[-2] in "'’ʼ":
-        return word[:-2], word[-2:]
-    return (word,)
-
-
 def lower(word: str) -> str:
     """A word as forms and keys spell it: lower case, straight apostrophe."""
     return word.lower().replace("’", "'").replace("ʼ", "'")
@@ -175,7 +171,7 @@ class PhraseParser:
             attached = self._take(match, stack, attached, literal)
             position = match.end()
         if len(stack) > 1:
-            raise PhraseError("'(' is never closed; add ')'", stack[-1].column)
+            raise PhraseError("'(' is never closed; add ')', or put a phrase with commas in quotation marks", stack[-1].column)
         return _close(stack[0], None, 1)
 
     def _take(self, match: re.Match[str], stack: list[_Group], attached: bool, literal: bool) -> bool:
@@ -185,7 +181,7 @@ class PhraseParser:
         if kind == "space":
             return False
         if kind == "inflect":
-            current.extend((word,) for word in self._words(match, column))
+            current.append((self._word(match, column),))
             return True
         if kind == "hyphen":
             _check_hyphen(match, column)
@@ -208,20 +204,17 @@ class PhraseParser:
             current.append((_gap(token, column),))
         return True
 
-    def _words(self, match: re.Match[str], column: int) -> list[Word]:
-        """The word at `match`, its possessive apart; ~ inflects it."""
-        word, *possessive = word_parts(match["word"])
-        inflected, exact = bool(match["inflect"]), bool(match["exact"]) or _is_shouted(word)
-        if inflected and possessive:
-            raise PhraseError(f"'~' after a possessive; write {word}~ 's", column)
-        if inflected and exact:
-            raise PhraseError(f"'~' after a word in exact case; write ({word}|{word}s)", column)
+    def _word(self, match: re.Match[str], column: int) -> Word:
+        """The word at `match`; ~ inflects it, capitals or = make it exact."""
+        word, inflected = match["word"], bool(match["inflect"])
         plain = lower(word)
-        if exact:
-            first = Word(frozenset({plain}), word.replace("’", "'"))
-        else:
-            first = Word(frozenset(forms(plain, self.irregular) if inflected else (plain,)))
-        return [first, *(Word(frozenset({lower(part)})) for part in possessive)]
+        if inflected and not word[0].isalnum():
+            raise PhraseError(f"'~' after {word}; put it right behind the word before", column)
+        if match["exact"] or _is_shouted(word):
+            if inflected:
+                raise PhraseError(f"'~' after a word in exact case; write ({word}|{word}s)", column)
+            return Word(frozenset({plain}), word.replace("’", "'").replace("ʼ", "'"))
+        return Word(frozenset(forms(plain, self.irregular) if inflected else (plain,)))
 
     def _list(self, name: str, column: int) -> tuple[Element, ...]:
         """All items of a word list as one element."""
@@ -304,9 +297,8 @@ def _mark(token: str, column: int, current: list[tuple[Element, ...]], attached:
     """A punctuation mark, or the '?' that makes what stands right before it optional."""
     if token == "?" and attached:
         last = current.pop()
-        if len(last) == 1 and isinstance(last[0], Gap):
+        if isinstance(last[0], Gap):
             raise PhraseError("a gap cannot be optional; write *1 for no word or one", column)
-        # In "Kyiv's?" only the possessive is optional: each word is a part of its own.
         current.append((Optional(last),))
         return False
     kind = SAME_MARK.get(token, token)

@@ -18,7 +18,7 @@ Loc = tuple[str | int, ...]
 BOOLS: Final = {"true": True, "false": False}
 NULLS: Final = frozenset({"", "~", "null"})
 # A value that starts with a character that means something to YAML: nearly always a phrase without quotes.
-_UNQUOTED: Final = re.compile(r"(?:^|[\[,:-])\s*[{*&!%@`|>]")
+_UNQUOTED: Final = re.compile(r"(?:^|[\[,:-])\s*[*&!%@`|>]|\{(?:[XY]|any|[a-z]+)(?::[a-z|]+)?\}")
 _LOADER: Final = getattr(yaml, "CLoader", yaml.Loader)
 
 
@@ -113,9 +113,9 @@ def _walk(text: str, parsed: Parsed) -> None:
 
 def _node(event: yaml.NodeEvent, line: int, stack: list[_Open], parsed: Parsed) -> None:
     if isinstance(event, yaml.AliasEvent):
-        raise _Stop(line, "'*' starts a YAML alias; put the phrase in quotation marks")
+        raise _Stop(line, "'*' starts a YAML alias; put a phrase in quotation marks, shared phrases in lists/")
     if event.anchor is not None:
-        raise _Stop(line, "'&' starts a YAML anchor; put the text in quotation marks")
+        raise _Stop(line, "'&' starts a YAML anchor; put a text in quotation marks, shared phrases in lists/")
     if getattr(event, "tag", None) is not None:
         raise _Stop(line, "'!' starts a YAML tag; put the text in quotation marks")
     if isinstance(event, yaml.ScalarEvent):
@@ -176,9 +176,9 @@ def _syntax(error: yaml.MarkedYAMLError, data: bytes) -> tuple[int, str]:
     excerpt = lines[line - 1] if line <= len(lines) else ""
     problem = (error.problem or "cannot be read").replace("\n", " ")
     if _UNQUOTED.search(excerpt):
-        cure = "put the phrase in quotation marks"
+        cure = "put each phrase with braces or a mark in front in quotation marks"
     elif "mapping values" in problem:
         cure = "put the text in quotation marks: it holds a colon"
     else:
-        cure = "check indentation, brackets and quotation marks"
+        cure = "check indentation and brackets; a phrase with a comma, colon or mark needs quotation marks"
     return line, f"not YAML: {problem}; {cure}"
