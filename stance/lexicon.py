@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from itertools import product
+from typing import Any, Final
 
 from stance.phrases import (
     WORD,
@@ -113,6 +113,58 @@ class _Entry:
 
 
 _NO_MENTIONS: Final[dict[int, list[Mention]]] = {}
+# Spelled-out forms of a phrase of plain words from which it is matched element by element instead.
+_MAX_PATHS: Final = 300
+_Node = dict[str, Any]
+_END: Final = ""
+
+
+class _Trie:
+    """Phrases of plain words only, by their words: one walk from a token finds all that begin there."""
+
+    def __init__(self) -> None:
+        self.root: _Node = {}
+
+    def add(self, entry: _Entry) -> bool:
+        """False if the phrase has slots, gaps, marks, options or too many forms for a trie."""
+        words: list[Word] = []
+        paths = 1
+        for element in entry.pattern.elements:
+            if not isinstance(element, Word):
+                return False
+            words.append(element)
+            paths *= len(element.forms)
+        if paths > _MAX_PATHS:
+            return False
+        exact = tuple(word.exact for word in words)
+        payload = (entry, exact if any(exact) else None)
+        for path in product(*(sorted(word.forms) for word in words)):
+            node = self.root
+            for form in path:
+                node = node.setdefault(form, {})
+            node.setdefault(_END, []).append(payload)
+        return True
+
+    def walk(self, tokens: Tokens, first: int) -> Iterator[tuple[_Entry, int]]:
+        """Entries that begin at token ``first``, each with its last token."""
+        words = tokens.words
+        size = len(words)
+        node = self.root[words[first]]
+        i = first
+        passed = [i]
+        while True:
+            for entry, exact in node.get(_END, ()):
+                if exact is None or all(e is None or tokens.raw[passed[k]] == e for k, e in enumerate(exact)):
+                    yield entry, i
+            i += 1
+            while i < size and words[i] in _SKIPPED:
+                i += 1
+            if i >= size:
+                return
+            node = node.get(words[i])
+            if node is None:
+                return
+            passed.append(i)
 
 
 class Lexicon:
@@ -129,13 +181,15 @@ class Lexicon:
         self._sides = tuple(side.id for side in rulebook.sides)
         self._names: dict[str, list[_Entry]] = {}
         self._phrases: dict[str, list[_Entry]] = {}
+        self._name_trie = _Trie()
+        self._phrase_trie = _Trie()
         order = 0
         for actor in rulebook.actors:
             unless = tuple(pattern for text in actor.unless for pattern in self._compile(text))
             for name in actor.names:
                 for pattern in self._compile(name):
                     order += 1
-                    self._index(self._names, _Entry(order, actor, pattern, unless))
+                    self._index(self._names, self._name_trie, _Entry(order, actor, pattern, unless))
         for rule in rulebook.rules:
             if rule.kind != "lexical" or (rule.status != "active" and not trial):
                 continue
@@ -143,8 +197,11 @@ class Lexicon:
             for phrase in rule.phrases:
                 for pattern in self._compile(phrase):
                     order += 1
-                    self._index(self._phrases, _Entry(order, rule, pattern, unless))
-        self.keys = frozenset(self._names) | frozenset(self._phrases)
+                    self._index(self._phrases, self._phrase_trie, _Entry(order, rule, pattern, unless))
+        self._name_starts = self._name_trie.root.keys()
+        self._phrase_starts = self._phrase_trie.root.keys()
+        self.size = order
+        self.keys = frozenset(self._names) | frozenset(self._phrases) | self._name_starts | self._phrase_starts
 
     # -- compiling -------------------------------------------------------------------------------------
 
@@ -154,7 +211,9 @@ class Lexicon:
             yield _Pattern(variant, keys(variant))
 
     @staticmethod
-    def _index(table: dict[str, list[_Entry]], entry: _Entry) -> None:
+    def _index(table: dict[str, list[_Entry]], trie: _Trie, entry: _Entry) -> None:
+        if trie.add(entry):
+            return
         for key in entry.pattern.keys:
             table.setdefault(key, []).append(entry)
 
@@ -173,16 +232,24 @@ class Lexicon:
         for mention in mentions:
             at.setdefault(mention.first, []).append(mention)
         hits: dict[tuple[str, int, str | None], Hit] = {}
-        for entry in self._triggered(self._phrases, found):
+
+        def add(entry: _Entry, first: int, last: int, bound: str | None) -> None:
             rule = entry.owner
             assert isinstance(rule, Rule)
+            if entry.unless and self._silenced(entry.unless, tokens, at, first, last):
+                return
+            key = (rule.id, first, bound)
+            known = hits.get(key)
+            if known is None or known.last < last:
+                hits[key] = Hit(rule, tokens.starts[first], tokens.ends[last], bound, first, last)
+
+        for word in self._phrase_starts & found:
+            for place in tokens.positions[word]:
+                for entry, last in self._phrase_trie.walk(tokens, place):
+                    add(entry, place, last, None)
+        for entry in self._triggered(self._phrases, found):
             for first, last, bound in self._matches(entry.pattern, tokens, at):
-                if entry.unless and self._silenced(entry.unless, tokens, at, first, last):
-                    continue
-                key = (rule.id, first, bound)
-                known = hits.get(key)
-                if known is None or known.last < last:
-                    hits[key] = Hit(rule, tokens.starts[first], tokens.ends[last], bound, first, last)
+                add(entry, first, last, bound)
         ordered = sorted(hits.values(), key=lambda hit: (hit.start, -hit.end, hit.rule.id, hit.side or ""))
         return Scan(tokens, mentions, _without_inner_repeats(ordered))
 
@@ -191,15 +258,22 @@ class Lexicon:
         entries = {entry.order: entry for key in found for entry in table.get(key, ())}
         return [entries[order] for order in sorted(entries)]
 
-    def _mentions(self, tokens: Tokens, found: Iterable[str]) -> tuple[Mention, ...]:
+    def _mentions(self, tokens: Tokens, found: frozenset[str]) -> tuple[Mention, ...]:
         candidates: list[tuple[int, int, int, Actor]] = []
-        for entry in self._triggered(self._names, found):
+
+        def add(entry: _Entry, first: int, last: int) -> None:
             actor = entry.owner
             assert isinstance(actor, Actor)
-            for first, last, _ in self._matches(entry.pattern, tokens, _NO_MENTIONS):
-                if entry.unless and self._silenced(entry.unless, tokens, _NO_MENTIONS, first, last):
-                    continue
+            if not (entry.unless and self._silenced(entry.unless, tokens, _NO_MENTIONS, first, last)):
                 candidates.append((first, -last, entry.order, actor))
+
+        for word in self._name_starts & found:
+            for place in tokens.positions[word]:
+                for entry, last in self._name_trie.walk(tokens, place):
+                    add(entry, place, last)
+        for entry in self._triggered(self._names, found):
+            for first, last, _ in self._matches(entry.pattern, tokens, _NO_MENTIONS):
+                add(entry, first, last)
         # The leftmost longest name wins; a name inside a longer one is not a mention of its own.
         candidates.sort(key=lambda c: c[:3])
         mentions: list[Mention] = []
@@ -362,12 +436,6 @@ class Lexicon:
             other = self._rulebook.other(actor.side)
             return bound is None or bound == other, other if bound is None else bound
         return slot.side == actor.side, bound
-
-    @cached_property
-    def size(self) -> int:
-        """Number of phrases and names."""
-        tables = (self._names, self._phrases)
-        return len({entry.order for table in tables for row in table.values() for entry in row})
 
 
 def _is_word(element: Word, tokens: Tokens, i: int) -> bool:

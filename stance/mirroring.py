@@ -1,0 +1,160 @@
+"""The mirror: the same sentence with the sides swapped, by the table of partners in the rulebook.
+
+It is an instrument for measuring, not a part of any engine. A sentence is mirrored whole or not at all:
+one name or cue of a side without a partner leaves the text as it was, and says which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from stance.lexicon import Hit, Lexicon, Mention
+from stance.phrases import Alternatives, Element, Optional, PhraseParser, Word
+from stance.rulebook import Rule, Rulebook
+
+
+_ARTICLE: Final = re.compile(r"\b([Aa]n?)\s+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """A mirrored text. ``changed`` is False where it came back as it was; ``why`` then says the reason."""
+
+    text: str
+    changed: bool
+    why: str | None = None
+
+
+class Mirror:
+    """Swaps actors and paired cues of one rulebook."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._lexicon = Lexicon(rulebook)
+        self._actors = {actor.id: actor for actor in rulebook.actors}
+        self._rules = {rule.id: rule for rule in rulebook.rules}
+        self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
+        self._sides = {side.id for side in rulebook.sides}
+
+    def __call__(self, text: str) -> Mirrored:
+        scan = self._lexicon.scan(text)
+        edits: list[tuple[int, int, str]] = []
+        for hit in scan.hits:
+            if hit.rule.effect != "frame" or hit.rule.side not in self._sides:
+                continue
+            replacement = self._cue(hit, text)
+            if replacement is None:
+                return Mirrored(text, False, f"“{text[hit.start : hit.end]}” has no partner ({hit.rule.id})")
+            edits.append((hit.start, hit.end, replacement))
+        for mention in scan.mentions:
+            if mention.actor.side is None or any(s < mention.end and mention.start < e for s, e, _ in edits):
+                continue
+            replacement = self._name(mention, text)
+            if replacement is None:
+                return Mirrored(text, False, f"“{text[mention.start : mention.end]}” has no partner ({mention.actor.id})")
+            edits.append((mention.start, mention.end, replacement))
+        if not edits:
+            return Mirrored(text, False, "names no side")
+        pieces = []
+        place = 0
+        for start, end, replacement in sorted(edits):
+            if start < place:
+                continue
+            pieces += [_with_article(text[place:start], replacement), replacement]
+            place = end
+        pieces.append(text[place:])
+        swapped = "".join(pieces)
+        return Mirrored(swapped, swapped != text, None)
+
+    def _name(self, mention: Mention, text: str) -> str | None:
+        actor = mention.actor
+        partner = self._actors.get(actor.mirror or "")
+        if partner is None:
+            return None
+        index = self._index(actor.names, text[mention.start : mention.end], len(partner.names))
+        return _cased(_plain(partner.names[index]), text[mention.start : mention.end])
+
+    def _cue(self, hit: Hit, text: str) -> str | None:
+        partner = self._rules.get(hit.rule.mirror_partner or "")
+        if partner is None:
+            return None
+        return self._paired(hit.rule, partner, text[hit.start : hit.end])
+
+    def _paired(self, rule: Rule, partner: Rule, found: str) -> str | None:
+        """The partner's form at the place of the found one: same phrase, same form, where the lists run alike."""
+        ours = [form for phrase in rule.phrases for form in self._spelled(phrase)]
+        theirs = [form for phrase in partner.phrases for form in self._spelled(phrase)]
+        if not theirs:
+            return None
+        folded = found.lower().replace("’", "'")
+        for index, form in enumerate(ours):
+            if form == folded:
+                return _cased(theirs[index] if len(ours) == len(theirs) else theirs[0], found)
+        return _cased(theirs[0], found)
+
+    def _spelled(self, phrase: str) -> Iterator[str]:
+        """Spelled-out forms of a phrase without slots or gaps, at most a few hundred."""
+        elements = self._parser.parse(phrase)
+        forms: list[str] = [""]
+        for element in elements:
+            options = list(_options(element))
+            if not options or len(forms) * len(options) > 400:
+                return
+            forms = [f"{left} {right}".strip() for left in forms for right in options]
+        yield from forms
+
+    def _index(self, names: tuple[str, ...], found: str, size: int) -> int:
+        folded = found.lower().replace("’", "'")
+        for index, name in enumerate(names):
+            if index < size and folded in self._spelled(name):
+                return index
+        return 0
+
+
+def _options(element: Element) -> Iterator[str]:
+    if isinstance(element, Word):
+        if element.exact is not None:
+            yield element.exact
+        else:
+            yield from sorted(element.forms, key=lambda form: (len(form), form))
+    elif isinstance(element, Optional):
+        yield ""
+        yield " ".join(next(_options(e), "") for e in element.elements)
+    elif isinstance(element, Alternatives):
+        for option in element.options:
+            yield " ".join(next(_options(e), "") for e in option)
+
+
+def _plain(name: str) -> str:
+    """A name as it is written in a text: the first choice of each bracket, no signs of the phrase language."""
+    out, depth, skip = [], 0, False
+    for character in name:
+        if character == "(":
+            depth, skip = depth + 1, False
+        elif character == ")":
+            depth, skip = depth - 1, False
+        elif character == "|" and depth:
+            skip = True
+        elif not skip and character not in "~=?":
+            out.append(character)
+    return " ".join("".join(out).split())
+
+
+def _cased(replacement: str, found: str) -> str:
+    if len(found) > 4 and found.isupper():
+        return replacement.upper()
+    if found[:1].isupper() and replacement[:1].islower():
+        return replacement[:1].upper() + replacement[1:]
+    return replacement
+
+
+def _with_article(before: str, name: str) -> str:
+    """The text before a replaced name, its "a" or "an" mended. Names in U are spoken "you"."""
+    match = _ARTICLE.search(before)
+    if match is None or not name[:1].isalpha():
+        return before
+    article = match.group(1)
+    mended = article[0] + ("n" if name[0].lower() in "aeio" else "")
+    return before[: match.start(1)] + mended + before[match.end(1) :]
