@@ -30,13 +30,15 @@ WORD: Final = re.compile(
 )
 
 # Words so frequent that a scan should not look for them if the phrase holds any other.
-FUNCTION_WORDS: Final = frozenset(
-    "a about after all also an and any are as at be been before but by can could did do for from had has "
-    "have he her his how i if in into is it its may more most must no not of on one only or other our out "
-    "over s 's she should so some such than that the their them then there these they this "
-    "those to under up upon was we were what when where which who whom whose why will with would you "
-    "your".split()
-)
+FUNCTION_WORDS: Final = frozenset({
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been",
+    "before", "but", "by", "can", "could", "did", "do", "for", "from", "had", "has", "have", "he",
+    "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "may", "more", "most", "must",
+    "no", "not", "of", "on", "one", "only", "or", "other", "our", "out", "over", "s", "'s", "she",
+    "should", "so", "some", "such", "than", "that", "the", "their", "them", "then", "there",
+    "these", "they", "this", "those", "to", "under", "up", "upon", "was", "we", "were", "what",
+    "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
+})
 
 
 class PhraseError(StanceError):
@@ -171,12 +173,13 @@ class PhraseParser:
             attached = self._take(match, stack, attached, literal)
             position = match.end()
         if len(stack) > 1:
-            raise PhraseError("'(' is never closed; add ')', or put a phrase with commas in quotation marks", stack[-1].column)
+            cure = "add ')', or put a phrase with commas in quotation marks"
+            raise PhraseError(f"'(' is never closed; {cure}", stack[-1].column)
         return _close(stack[0], None, 1)
 
     def _take(self, match: re.Match[str], stack: list[_Group], attached: bool, literal: bool) -> bool:
-        """Read one token; True if a '?' right after it would make it optional."""
-        token, column, kind = match.group(), match.start() + 1, match.lastgroup
+        """Read one piece; True if a '?' right after it would make it optional."""
+        piece, column, kind = match.group(), match.start() + 1, match.lastgroup
         current = stack[-1].current
         if kind == "space":
             return False
@@ -191,17 +194,17 @@ class PhraseParser:
                 raise PhraseError('a single quotation mark; write " for a mark of any style', column)
             return False
         if kind == "group":
-            return _group(token, column, stack)
+            return _group(piece, column, stack)
         if kind == "mark":
-            return _mark(token, column, current, attached, literal)
+            return _mark(piece, column, current, attached, literal)
         if literal:
-            raise PhraseError(f"{token!r} cannot stand in a name or list item; write plain words", column)
+            raise PhraseError(f"{piece!r} cannot stand in a name or list item; write plain words", column)
         if kind == "slot":
             current.append((_slot(match["slot"], column),))
         elif kind == "list":
             current.append(self._list(match["list"], column))
         else:
-            current.append((_gap(token, column),))
+            current.append((_gap(piece, column),))
         return True
 
     def _word(self, match: re.Match[str], column: int) -> Word:
@@ -263,47 +266,47 @@ def _check_hyphen(match: re.Match[str], column: int) -> None:
         raise PhraseError("a hyphen beside a space; write — for a dash", column)
 
 
-def _group(token: str, column: int, stack: list[_Group]) -> bool:
+def _group(piece: str, column: int, stack: list[_Group]) -> bool:
     """Open, continue or close a bracket."""
-    if token == "(":
+    if piece == "(":
         if len(stack) > MAX_DEPTH:
             raise PhraseError(f"brackets deeper than {MAX_DEPTH}; write two phrases", column)
         stack.append(_Group(column, [], []))
         return False
     if len(stack) == 1:
-        cure = "put the alternatives in brackets: (a|b)" if token == "|" else "add '('"
-        raise PhraseError(f"'{token}' outside brackets; {cure}", column)
-    if token == "|":
+        cure = "put the alternatives in brackets: (a|b)" if piece == "|" else "add '('"
+        raise PhraseError(f"'{piece}' outside brackets; {cure}", column)
+    if piece == "|":
         stack[-1].options.append(_join(stack[-1].current, column))
         stack[-1].current = []
         return False
     group = stack.pop()
-    stack[-1].current.append(_close(group, token, column))
+    stack[-1].current.append(_close(group, piece, column))
     return True
 
 
-def _close(group: _Group, token: str | None, column: int) -> tuple[Element, ...]:
+def _close(group: _Group, piece: str | None, column: int) -> tuple[Element, ...]:
     last = _join(group.current, column)
-    return last if token is None else _alternatives([*group.options, last])
+    return last if piece is None else _alternatives([*group.options, last])
 
 
 def _join(parts: Sequence[tuple[Element, ...]], column: int) -> tuple[Element, ...]:
     if not parts:
-        raise PhraseError("nothing to match here; leave out the empty part or write (a)? for an option", column)
+        raise PhraseError("nothing here; leave out the empty part or write (a)? for an option", column)
     return tuple(element for part in parts for element in part)
 
 
-def _mark(token: str, column: int, current: list[tuple[Element, ...]], attached: bool, literal: bool) -> bool:
+def _mark(piece: str, column: int, current: list[tuple[Element, ...]], attached: bool, literal: bool) -> bool:
     """A punctuation mark, or the '?' that makes what stands right before it optional."""
-    if token == "?" and attached:
+    if piece == "?" and attached:
         last = current.pop()
         if isinstance(last[0], Gap):
             raise PhraseError("a gap cannot be optional; write *1 for no word or one", column)
         current.append((Optional(last),))
         return False
-    kind = SAME_MARK.get(token, token)
+    kind = SAME_MARK.get(piece, piece)
     if literal and kind in "^$":
-        raise PhraseError(f"{token!r} cannot stand in a name or list item; write plain words", column)
+        raise PhraseError(f"{piece!r} cannot stand in a name or list item; write plain words", column)
     current.append((Mark(kind),))
     return kind not in "^$"
 
@@ -321,12 +324,12 @@ def _slot(content: str, column: int) -> ActorSlot:
     return ActorSlot(side.strip(), plain, flags.pop() if flags else None)
 
 
-def _gap(token: str, column: int) -> Gap:
-    if token == "*":
+def _gap(piece: str, column: int) -> Gap:
+    if piece == "*":
         return Gap(1, 1)
-    size = int(token[1:3])
-    if not 1 <= size <= MAX_GAP or len(token) > 2:
-        raise PhraseError(f"gap {token[:8]}; gaps go from *1 to *{MAX_GAP}", column)
+    size = int(piece[1:3])
+    if not 1 <= size <= MAX_GAP or len(piece) > 2:
+        raise PhraseError(f"gap {piece[:8]}; gaps go from *1 to *{MAX_GAP}", column)
     return Gap(0, size)
 
 

@@ -349,7 +349,7 @@ def _cache_path(digest: str) -> Path | None:
     state = hashlib.sha256(f"{CACHE_SCHEMA} {getattr(stance, '__version__', '')} {digest}".encode())
     here = Path(__file__).parent
     try:
-        for module in ("rulebook", "rulefiles", "ruleshapes", "ruleyaml", "phrases", "inflect"):
+        for module in ("rulebook", "rulefiles", "ruleread", "ruleshapes", "ruleyaml", "phrases", "inflect"):
             state.update((here / f"{module}.py").read_bytes())
     except OSError:
         pass  # no sources beside the code: the version has to do

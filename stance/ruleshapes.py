@@ -6,8 +6,9 @@ Shapes say which keys there are and what kind of value each takes. What one file
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -24,6 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from stance.rulebook import suggest
 from stance.ruleyaml import Loc
 
+ShapeT = TypeVar("ShapeT", bound="Shape")
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Id = Annotated[str, StringConstraints(pattern=KEBAB, max_length=80)]
 NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)]
@@ -60,10 +62,10 @@ class SilentShape(Shape):
 
 class ExamplesShape(Shape):
     fires: list[
-        Annotated[FiresShape, BeforeValidator(_as_text, json_schema_input_type=Union[str, FiresShape])]
+        Annotated[FiresShape, BeforeValidator(_as_text, json_schema_input_type=str | FiresShape)]
     ] = Field(min_length=1)
     silent: list[
-        Annotated[SilentShape, BeforeValidator(_as_text, json_schema_input_type=Union[str, SilentShape])]
+        Annotated[SilentShape, BeforeValidator(_as_text, json_schema_input_type=str | SilentShape)]
     ] = Field(min_length=1)
 
 
@@ -122,7 +124,7 @@ class DependencyShape(RuleShape):
         Annotated[
             list[NodeName],
             Field(min_length=1),
-            BeforeValidator(_as_list, json_schema_input_type=Union[str, list[str]]),
+            BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
         ]
         | None
     ) = None
@@ -155,9 +157,12 @@ class VoiceKeys(Shape):
     voice: Literal["attributed", "quoted"]
 
 
+Cancelled = Literal["frame", "opinion", "voice", "N", "B", "L", "V", "O", "S", "Q"]
+
+
 class CancelKeys(Shape):
     effect: Literal["cancel"]
-    cancels: list[Literal["frame", "opinion", "voice", "N", "B", "L", "V", "O", "S", "Q"]] = Field(min_length=1)
+    cancels: list[Cancelled] = Field(min_length=1)
     reason: Literal["negated", "mention", "balanced", "cancelled"]
 
 
@@ -253,6 +258,43 @@ def faults_of(error: ValidationError, shape: type[Shape], what: str) -> list[tup
     return [(_place(detail), _sentence(detail, shape, what)) for detail in error.errors(include_url=False)]
 
 
+def salvage(error: ValidationError, shape: type[ShapeT], data: Mapping[str, Any]) -> ShapeT:
+    """As much of a faulty shape as is right, so that one fault does not hide the others.
+
+    Keys that are wrong are left out; what then misses a required part is left out as a whole, and is no
+    attribute of the result if it has no default.
+    """
+    rest = copy.deepcopy(dict(data))
+    for detail in error.errors(include_url=False):
+        _drop(rest, _place(detail))
+    values = {name: _field(shape, name, rest[name]) for name in shape.model_fields if name in rest}
+    return shape.model_construct(**{name: value for name, value in values.items() if value is not None})
+
+
+def _drop(data: Any, loc: Loc) -> None:
+    """Delete the key at a place; items of lists stay, so that the places of the others do not shift."""
+    for part in loc[:-1]:
+        known = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+        if part not in known:
+            return
+        data = data[part]
+    if loc and isinstance(data, dict):
+        data.pop(loc[-1], None)
+
+
+def _field(shape: type[Shape], name: str, value: Any) -> Any:
+    """The value of one field on its own, or None if it is wrong."""
+    info = shape.model_fields[name]
+    annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    try:
+        return TypeAdapter(annotation).validate_python(value, strict=True)
+    except ValidationError:
+        if info.annotation is not ExamplesShape or not isinstance(value, dict):
+            return None
+    fires, silent = (_field(ExamplesShape, key, value.get(key)) or [] for key in ("fires", "silent"))
+    return ExamplesShape.model_construct(fires=fires, silent=silent)
+
+
 def _place(detail: ErrorDetails) -> Loc:
     """Where pydantic saw it, without its own marks for keys of mappings."""
     return tuple(part for part in detail["loc"] if part != "[key]")
@@ -267,8 +309,8 @@ def _sentence(detail: ErrorDetails, shape: type[Shape], what: str) -> str:
     if kind == "missing":
         return f"{_owner(loc, what)} needs '{loc[-1]}'"
     if kind == "literal_error":
-        choices = [choice for choice in str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")]
-        return not_one_of(name, value, choices)
+        expected = str(context["expected"]).replace(" or ", ", ").replace("'", "")
+        return not_one_of(name, value, expected.split(", "))
     if kind == "too_short" and loc[-1] in ("fires", "silent"):
         return f"a rule needs at least one '{loc[-1]}' example"
     if kind in ("too_short", "string_too_short"):
@@ -280,10 +322,10 @@ def _sentence(detail: ErrorDetails, shape: type[Shape], what: str) -> str:
 
 def _wanted(kind: str, message: str, value: Any) -> str:
     """What kind of value was wanted, what stands there, and the cure."""
-    if value is None:
-        return "is empty; fill it in or leave the key out"
     if kind == "mirror":
         return message
+    if value is None:
+        return "is empty; fill it in or leave the key out"
     if kind == "string_type":
         cure = "put it in quotation marks" if isinstance(value, (bool, dict)) else "write one text"
         return f"must be text, not {_kind_of(value)}; {cure}"
@@ -350,9 +392,13 @@ def _owner(loc: Loc, what: str) -> str:
     return _name(around)
 
 
+def short(text: str) -> str:
+    """A quoted text as messages show it: clipped, control characters escaped."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
 def _clip(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else _kind_of(value)
-    return text if len(text) <= 60 else text[:57] + "...'"
+    return short(value) if isinstance(value, str) else _kind_of(value)
 
 
 def _kind_of(value: Any) -> str:

@@ -84,10 +84,10 @@ def _text(data: bytes, parsed: Parsed) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         raise _Stop(line, f"not UTF-8 at byte {error.start}; save the file as UTF-8") from None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for number, line in enumerate(lines, 1):
-        if "\0" in line:
-            raise _Stop(number, "a NUL character; is this a text file?")
-    tabs = [number for number, line in enumerate(lines, 1) if "\t" in line]
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise _Stop(line, "a NUL character; is this a text file?")
+    tabs = [number for number, content in enumerate(lines, 1) if "\t" in content]
     if tabs:
         more = f" (and on {len(tabs) - 1} more lines)" if len(tabs) > 1 else ""
         raise _Stop(tabs[0], f"a tab{more}; use spaces")
@@ -98,7 +98,7 @@ def _walk(text: str, parsed: Parsed) -> None:
     stack: list[_Open] = []
     documents = 0
     for event in yaml.parse(text, Loader=_LOADER):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
@@ -113,9 +113,9 @@ def _walk(text: str, parsed: Parsed) -> None:
 
 def _node(event: yaml.NodeEvent, line: int, stack: list[_Open], parsed: Parsed) -> None:
     if isinstance(event, yaml.AliasEvent):
-        raise _Stop(line, "'*' starts a YAML alias; put a phrase in quotation marks, shared phrases in lists/")
+        raise _Stop(line, "'*' starts a YAML alias; put a phrase in quotation marks, a shared one in lists/")
     if event.anchor is not None:
-        raise _Stop(line, "'&' starts a YAML anchor; put a text in quotation marks, shared phrases in lists/")
+        raise _Stop(line, "'&' starts a YAML anchor; put a text in quotation marks, a shared one in lists/")
     if getattr(event, "tag", None) is not None:
         raise _Stop(line, "'!' starts a YAML tag; put the text in quotation marks")
     if isinstance(event, yaml.ScalarEvent):
@@ -180,5 +180,5 @@ def _syntax(error: yaml.MarkedYAMLError, data: bytes) -> tuple[int, str]:
     elif "mapping values" in problem:
         cure = "put the text in quotation marks: it holds a colon"
     else:
-        cure = "check indentation and brackets; a phrase with a comma, colon or mark needs quotation marks"
+        cure = "check indentation and brackets; put phrases with commas or marks in quotation marks"
     return line, f"not YAML: {problem}; {cure}"
