@@ -63,7 +63,7 @@ class Hit:
 class Tokens:
     """Light tokens of one sentence: lower-cased words and their places."""
 
-    __slots__ = ("ends", "positions", "raw", "starts", "text", "words")
+    __slots__ = ("ends", "first_word", "last_word", "positions", "raw", "starts", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -80,6 +80,13 @@ class Tokens:
             self.starts.append(match.start())
             self.ends.append(match.end())
             self.positions.setdefault(word, []).append(index)
+        # Where a sentence begins and ends but for quotation marks and final punctuation.
+        self.first_word = 0
+        while self.first_word < len(self.words) and self.words[self.first_word] in _SKIPPED:
+            self.first_word += 1
+        self.last_word = len(self.words)
+        while self.last_word and self.words[self.last_word - 1] in _FINAL:
+            self.last_word -= 1
 
     def __len__(self) -> int:
         return len(self.words)
@@ -112,7 +119,10 @@ class _Entry:
     unless: tuple[_Pattern, ...]
 
 
-_NO_MENTIONS: Final[dict[int, list[Mention]]] = {}
+_MentionsAt = dict[int, list[Mention]]
+# Places that a match may have reached: the next token, and the side bound to {X} so far.
+_States = set[tuple[int, str | None]]
+_NO_MENTIONS: Final[_MentionsAt] = {}
 # Spelled-out forms of a phrase of plain words from which it is matched element by element instead.
 _MAX_PATHS: Final = 300
 _Node = dict[str, Any]
@@ -228,7 +238,7 @@ class Lexicon:
         if not found:
             return Scan(tokens, (), ())
         mentions = self._mentions(tokens, found)
-        at: dict[int, list[Mention]] = {}
+        at: _MentionsAt = {}
         for mention in mentions:
             at.setdefault(mention.first, []).append(mention)
         hits: dict[tuple[str, int, str | None], Hit] = {}
@@ -289,7 +299,7 @@ class Lexicon:
         self,
         unless: Sequence[_Pattern],
         tokens: Tokens,
-        at: dict[int, list[Mention]],
+        at: _MentionsAt,
         first: int,
         last: int,
     ) -> bool:
@@ -302,7 +312,7 @@ class Lexicon:
         return False
 
     def _matches(
-        self, pattern: _Pattern, tokens: Tokens, at: dict[int, list[Mention]]
+        self, pattern: _Pattern, tokens: Tokens, at: _MentionsAt
     ) -> Iterator[tuple[int, int, str | None]]:
         """First and last token and the side bound to X, for every start at which the pattern matches."""
         elements = pattern.elements
@@ -317,109 +327,59 @@ class Lexicon:
         else:
             starts = range(len(tokens))
         for start in starts:
-            for end, bound in self._forward(elements, 0, start, tokens, at, None):
-                last = end - 1
-                first = start
-                while first < last and tokens.words[first] in _SKIPPED:
-                    first += 1
-                if last >= first:
-                    yield first, last, bound
-                break
+            ends: dict[str | None, int] = {}
+            for end, bound in self._run(elements, {(start, None)}, tokens, at, first=True):
+                if end > start:
+                    ends[bound] = min(end, ends.get(bound, end))
+            for bound in sorted(ends, key=lambda b: b or ""):
+                yield start, ends[bound] - 1, bound
 
-    def _forward(
-        self,
-        elements: tuple[Element, ...],
-        k: int,
-        i: int,
-        tokens: Tokens,
-        at: dict[int, list[Mention]],
-        bound: str | None,
-    ) -> Iterator[tuple[int, str | None]]:
-        """Ends (exclusive) and bindings when ``elements[k:]`` matches from token ``i``, best first."""
-        if k == len(elements):
-            yield i, bound
-            return
-        element = elements[k]
+    def _run(
+        self, elements: Sequence[Element], states: _States, tokens: Tokens, at: _MentionsAt, *, first: bool = False
+    ) -> _States:
+        """Where a sequence may end, given where it may begin. Sets of places keep it polynomial whatever
+        brackets and gaps a phrase nests."""
+        for element in elements:
+            states = self._step(element, states, tokens, at, first)
+            if not states:
+                break
+            first = False
+        return states
+
+    def _step(self, element: Element, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        if isinstance(element, Word):
+            return _word_step(element, states, tokens, first)
+        if isinstance(element, ActorSlot):
+            return self._slot_step(element, states, tokens, at, first)
+        if isinstance(element, Optional):
+            return states | self._run(element.elements, states, tokens, at, first=first)
+        if isinstance(element, Alternatives):
+            result: _States = set()
+            for option in element.options:
+                result |= self._run(option, states, tokens, at, first=first)
+            return result
+        if isinstance(element, Gap):
+            return _gap_step(element, states, tokens)
+        return _mark_step(element.kind, states, tokens)
+
+    def _slot_step(
+        self, slot: ActorSlot, states: _States, tokens: Tokens, at: _MentionsAt, first: bool
+    ) -> _States:
         words = tokens.words
         size = len(words)
-        if isinstance(element, Word):
-            if k:
-                while i < size and words[i] in _SKIPPED and not _is_word(element, tokens, i):
-                    i += 1
-            if i < size and _is_word(element, tokens, i):
-                yield from self._forward(elements, k + 1, i + 1, tokens, at, bound)
-        elif isinstance(element, ActorSlot):
-            if k:
-                while i < size and words[i] in _SKIPPED and i not in at:
-                    i += 1
+        result: _States = set()
+        for place, bound in states:
+            i = place
+            while not first and i < size and words[i] in _SKIPPED and i not in at:
+                i += 1
             for mention in at.get(i, ()):
-                ok, now = self._admits(element, mention.actor, bound)
+                ok, now = self._admits(slot, mention.actor, bound)
                 if ok:
                     after = mention.last + 1
                     if after < size and words[after] == _POSSESSIVE:
                         after += 1
-                    yield from self._forward(elements, k + 1, after, tokens, at, now)
-        elif isinstance(element, Optional):
-            yield from self._forward_spliced(element.elements, elements, k, i, tokens, at, bound)
-            yield from self._forward(elements, k + 1, i, tokens, at, bound)
-        elif isinstance(element, Alternatives):
-            for option in element.options:
-                yield from self._forward_spliced(option, elements, k, i, tokens, at, bound)
-        elif isinstance(element, Gap):
-            count = 0
-            while True:
-                if count >= element.min:
-                    yield from self._forward(elements, k + 1, i, tokens, at, bound)
-                if count >= element.max:
-                    return
-                while i < size and (words[i] in _SKIPPED or words[i] == ","):
-                    i += 1
-                if i >= size or not (words[i][0].isalnum() or words[i] == _POSSESSIVE):
-                    return
-                i += 1
-                count += 1
-        else:
-            yield from self._mark(element, elements, k, i, tokens, at, bound)
-
-    def _forward_spliced(
-        self,
-        body: tuple[Element, ...],
-        elements: tuple[Element, ...],
-        k: int,
-        i: int,
-        tokens: Tokens,
-        at: dict[int, list[Mention]],
-        bound: str | None,
-    ) -> Iterator[tuple[int, str | None]]:
-        spliced = (*elements[:k], *body, *elements[k + 1 :])
-        return self._forward(spliced, k, i, tokens, at, bound)
-
-    def _mark(
-        self,
-        element: Mark,
-        elements: tuple[Element, ...],
-        k: int,
-        i: int,
-        tokens: Tokens,
-        at: dict[int, list[Mention]],
-        bound: str | None,
-    ) -> Iterator[tuple[int, str | None]]:
-        words = tokens.words
-        kind = element.kind
-        if kind == "^":
-            if all(word in _SKIPPED for word in words[:i]):
-                yield from self._forward(elements, k + 1, i, tokens, at, bound)
-        elif kind == "$":
-            if all(word in _FINAL for word in words[i:]):
-                yield from self._forward(elements, k + 1, i, tokens, at, bound)
-        elif kind == '"':
-            if i < len(words) and words[i] in _QUOTES:
-                yield from self._forward(elements, k + 1, i + 1, tokens, at, bound)
-        else:
-            while i < len(words) and words[i] in _QUOTES:
-                i += 1
-            if i < len(words) and (words[i] == kind or (kind == "—" and words[i] in _DASHES)):
-                yield from self._forward(elements, k + 1, i + 1, tokens, at, bound)
+                    result.add((after, now))
+        return result
 
     def _admits(self, slot: ActorSlot, actor: Actor, bound: str | None) -> tuple[bool, str | None]:
         if slot.kinds and actor.kind not in slot.kinds:
@@ -436,6 +396,62 @@ class Lexicon:
             other = self._rulebook.other(actor.side)
             return bound is None or bound == other, other if bound is None else bound
         return slot.side == actor.side, bound
+
+
+def _word_step(element: Word, states: _States, tokens: Tokens, first: bool) -> _States:
+    words = tokens.words
+    size = len(words)
+    forms = element.forms
+    result: _States = set()
+    for place, bound in states:
+        i = place
+        while not first and i < size and words[i] in _SKIPPED and words[i] not in forms:
+            i += 1
+        if i < size and words[i] in forms and (element.exact is None or tokens.raw[i] == element.exact):
+            result.add((i + 1, bound))
+    return result
+
+
+def _gap_step(gap: Gap, states: _States, tokens: Tokens) -> _States:
+    words = tokens.words
+    size = len(words)
+    result: _States = set(states) if gap.min == 0 else set()
+    frontier = states
+    for count in range(1, gap.max + 1):
+        beyond: _States = set()
+        for place, bound in frontier:
+            i = place
+            while i < size and (words[i] in _SKIPPED or words[i] == ","):
+                i += 1
+            if i < size and (words[i][0].isalnum() or words[i][0] == "'"):
+                beyond.add((i + 1, bound))
+        frontier = beyond
+        if count >= gap.min:
+            result |= frontier
+    return result
+
+
+def _mark_step(kind: str, states: _States, tokens: Tokens) -> _States:
+    words = tokens.words
+    size = len(words)
+    result: _States = set()
+    for place, bound in states:
+        i = place
+        if kind == "^":
+            if i <= tokens.first_word:
+                result.add((i, bound))
+        elif kind == "$":
+            if i >= tokens.last_word:
+                result.add((i, bound))
+        elif kind == '"':
+            if i < size and words[i] in _QUOTES:
+                result.add((i + 1, bound))
+        else:
+            while i < size and words[i] in _QUOTES:
+                i += 1
+            if i < size and (words[i] == kind or (kind == "—" and words[i] in _DASHES)):
+                result.add((i + 1, bound))
+    return result
 
 
 def _is_word(element: Word, tokens: Tokens, i: int) -> bool:

@@ -1,0 +1,112 @@
+"""The model: exact mirroring, a file that cannot lie, prediction without scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stance import model
+from stance.errors import StanceError
+
+SIDES = ("kyiv", "moscow")
+DECISION = {
+    "frame_scale": 1.0,
+    "frame_shift": 0.1,
+    "opinion_scale": 1.0,
+    "opinion_shift": -0.2,
+    "frame_threshold": 0.5,
+    "opinion_threshold": 0.4,
+}
+names = st.text(st.sampled_from("ab {}01:_"), min_size=1, max_size=12) | st.sampled_from(
+    ("ww:{0}country aggression", "ev:{1}:N:strong", "after:{0} {1}leader", "w:war")
+)
+
+
+def symmetric(values: dict[str, tuple[float, float, float, float]]) -> dict[str, tuple[float, float, float, float]]:
+    table = {}
+    for name, (none, first, second, opinion) in values.items():
+        twin = model.mirror(name)
+        if twin == name:
+            second = first
+        table[name] = (none, first, second, opinion)
+        table[twin] = (none, second, first, opinion)
+    return table
+
+
+numbers = st.floats(-3, 3, allow_nan=False)
+tables = st.dictionaries(names, st.tuples(numbers, numbers, numbers, numbers), max_size=8)
+
+
+@given(names)
+def test_mirror_is_an_involution(name: str) -> None:
+    assert model.mirror(model.mirror(name)) == name
+
+
+@given(tables, st.data())
+def test_swapping_features_swaps_the_answer_exactly(
+    table: dict[str, tuple[float, float, float, float]], data: st.DataObject
+) -> None:
+    weights = symmetric(table)
+    linear = model.LinearModel(weights, {"decision": DECISION, "families": []}, "x")
+    chosen = data.draw(st.lists(st.sampled_from(sorted(weights) or ["w:none"]), unique=True))
+    values = dict.fromkeys(chosen, 1.0)
+    one, two = linear.predict(values, SIDES), linear.predict(model.mirrored(values), SIDES)
+    assert one.frames["kyiv"] == two.frames["moscow"]
+    assert one.frames["moscow"] == two.frames["kyiv"]
+    assert one.frames["none"] == two.frames["none"]
+    assert one.p_opinion == two.p_opinion
+    swap = {"kyiv": "moscow", "moscow": "kyiv", "none": "none"}
+    assert two.frame == swap[one.frame]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    weights = symmetric({"ev:{0}:N": (-1.0, 2.0, -1.0, 0.1), "w:war": (0.3, 0.0, 0.0, 0.25)})
+    model.save(tmp_path, weights, {"decision": DECISION, "families": ["words"], "rules": "abc"})
+    return tmp_path
+
+
+def test_a_reloaded_model_gives_bit_identical_probabilities(stored: Path) -> None:
+    one, two = model.load(stored), model.load(stored)
+    values = {"ev:{1}:N": 2.0, "w:war": 1.0, "w:unknown": 1.0}
+    assert one.predict(values, SIDES) == two.predict(values, SIDES)
+    model.save(stored / "again", dict(one.weights), {k: v for k, v in one.card.items() if k != "schema"})
+    assert (stored / "again" / "weights.json").read_bytes() == (stored / "weights.json").read_bytes()
+    assert model.load(stored / "again").predict(values, SIDES) == one.predict(values, SIDES)
+
+
+def test_an_edited_weights_file_is_refused(stored: Path) -> None:
+    path = stored / "weights.json"
+    path.write_text(path.read_text().replace("2.0", "9.0"))
+    with pytest.raises(StanceError, match="digest is not the one"):
+        model.load(stored)
+
+
+def test_another_schema_is_refused(stored: Path) -> None:
+    card = json.loads((stored / "card.json").read_text())
+    (stored / "card.json").write_text(json.dumps(card | {"schema": "stance-model/9"}))
+    with pytest.raises(StanceError, match="stance-model/9"):
+        model.load(stored)
+
+
+@pytest.mark.parametrize("content", ["", "[", "{}", "[1]", "null", "[" * 100_000])
+def test_a_broken_card_is_one_sentence(stored: Path, content: str) -> None:
+    (stored / "card.json").write_text(content)
+    with pytest.raises(StanceError):
+        model.load(stored)
+
+
+def test_prediction_needs_neither_scikit_learn_nor_numpy(stored: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from stance import model; "
+        f"model.load(Path({str(stored)!r})).predict({{'w:war': 1.0}}, ('a', 'b')); "
+        "print([m for m in ('sklearn', 'scipy', 'pandas', 'numpy', 'spacy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
