@@ -37,6 +37,7 @@ BATCH_CHARS: Final = 20_000
 # are so many, the strings of a batch are dropped with the batch, so that memory stays flat.
 KEPT_STRINGS: Final = 50_000
 
+_COLUMNS: Final[list[int | str]] = ["HEAD", "DEP", "POS", "MORPH", "IDX", "LENGTH"]
 ROOT: Final = "root"
 LOOSE: Final = "parataxis"
 _PIPES: Final = ("tok2vec", "transformer", "morphologizer", "parser")
@@ -93,7 +94,7 @@ class Attributes:
     feats: frozenset[str]
 
     def unsupported(self, rule: Rule) -> list[str]:
-        """Attributes in the trees of a rule that this pipeline never sets, such as ``relation nsubj:pass``."""
+        """Attributes in the trees of a rule that this pipeline never sets: ``relation nsubj:pass``, …"""
         nodes = [node for tree in rule.trees for node in tree]
         missing: dict[str, None] = {}
         for node in (*nodes, *rule.unless_nodes):
@@ -190,7 +191,8 @@ class Parser:
         The answer for a text does not depend on the others.
         """
         result: list[Tree | None] = [None] * len(texts)
-        order = sorted((i for i, text in enumerate(texts) if len(text) <= MAX_CHARS), key=lambda i: len(texts[i]))
+        short = (i for i, text in enumerate(texts) if len(text) <= MAX_CHARS)
+        order = sorted(short, key=lambda i: len(texts[i]))
         with self._lock:
             for batch in _batches(order, texts):
                 for i, tree in zip(batch, self._parse([texts[i] for i in batch]), strict=True):
@@ -390,13 +392,9 @@ def _one_sentence(doc: Doc) -> Doc:
 
 def _tree(text: str, doc: Doc, places: list[int] | None, names: dict[int, str]) -> Tree:
     """The Doc as a Tree over the text as it was handed in. ``names`` remembers labels by their hash."""
-    from spacy.attrs import DEP, HEAD, IDX, LENGTH, MORPH, POS
-    from spacy.symbols import NAMES
-
     if not len(doc):
         return Tree(text, (), (), (), (), (), (), (), ())
-    columns = doc.to_array([HEAD, DEP, POS, MORPH, IDX, LENGTH]).astype("int64").T.tolist()
-    steps, deps, tags, morphs, starts, lengths = columns
+    steps, deps, tags, morphs, starts, lengths = doc.to_array(_COLUMNS).astype("int64").T.tolist()
     strings = doc.vocab.strings
 
     def name(key: int) -> str:
@@ -414,6 +412,6 @@ def _tree(text: str, doc: Doc, places: list[int] | None, names: dict[int, str]) 
         spans,
         [i + step for i, step in enumerate(steps)],
         [name(dep) for dep in deps],
-        [NAMES[tag] for tag in tags],
+        [name(tag) for tag in tags],
         [name(morph) for morph in morphs],
     )
