@@ -34,6 +34,11 @@ class Gathered:
     voices: Voices
     evidence: tuple[Evidence, ...]
     parsed: bool
+    cancels: tuple[tuple[Rule, int, int], ...] = ()
+
+    def cancelled(self, rule: str) -> list[tuple[int, int]]:
+        """Stretches in which the cancel rule of this id holds."""
+        return [(start, end) for cancel, start, end in self.cancels if cancel.id == rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Gatherer:
                 cancels.append((match.rule, *span))
         pieces = [self._piece(item, seen, voices, cancels) for item in raw]
         pieces.sort(key=lambda e: (e.start, e.end, e.rule or "", e.side or ""))
-        return Gathered(seen, voices, tuple(pieces), tree is not None)
+        return Gathered(seen, voices, tuple(pieces), tree is not None, tuple(cancels))
 
     def _bound(self, rule: Rule, side: str | None) -> str | None:
         if rule.effect != "frame":

@@ -17,7 +17,7 @@ from stance.inflect import forms
 
 MAX_LENGTH: Final = 2_000
 MAX_DEPTH: Final = 8
-MAX_GAP: Final = 5
+MAX_GAP: Final = 8
 SLOT_FLAGS: Final = {"party": False, "ally": True}
 MARKS: Final = frozenset('",:;?!—.^$')
 SAME_MARK: Final = {"–": "—", "―": "—", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
@@ -239,7 +239,7 @@ class UnknownList(PhraseError):
     """A phrase names a word list that does not exist; `name` is what it wrote."""
 
     def __init__(self, name: str, column: int) -> None:
-        super().__init__(f"unknown list '{name}'", column)
+        super().__init__(f"unknown list {name[:60]!r}", column)
         self.name = name
 
 
@@ -316,7 +316,8 @@ def _slot(content: str, column: int) -> ActorSlot:
     side, _, after = content.partition(":")
     kinds = [kind.strip() for kind in after.split("|")] if after else []
     if not side.strip() or "" in kinds or (":" in content and not kinds):
-        raise PhraseError(f"'{{{content}}}' names no actor; write {{X}}, {{Y}} or {{X:leader}}", column)
+        shown = f"{{{content[:60]}}}"
+        raise PhraseError(f"{shown!r} names no actor; write {{X}}, {{Y}} or {{X:leader}}", column)
     flags = {SLOT_FLAGS[kind] for kind in kinds if kind in SLOT_FLAGS}
     if len(flags) > 1:
         raise PhraseError("party and ally exclude each other; leave out both", column)

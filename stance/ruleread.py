@@ -131,7 +131,7 @@ class Context:
             keys(elements)
         except UnknownList as error:
             near = suggest(error.name, list(self.phrases.lists))
-            cure = near or f"; write lists/{error.name[:60]}.yaml"
+            cure = near or "; write it into lists/"
             self.complain(entry, loc, f"phrase {short(phrase)}, {error}{cure}")
         except PhraseError as error:
             self.complain(entry, loc, f"phrase {short(phrase)}, {error}")
@@ -258,7 +258,7 @@ class RuleReader:
             loc: Loc = ("examples", "fires", index)
             text, marks = self._marked(entry, loc, fires.text, wanted=True)
             self._check_example(entry, loc, rule, fires)
-            told = (fires.side, fires.voice, fires.speaker, fires.xfail)
+            told = (*self._told(rule, fires), fires.speaker, fires.xfail)
             found.append(Example(text, marks, *told, fires=True, line=entry.line(loc)))
         for index, silent in enumerate(shape.silent if shape else ()):
             loc = ("examples", "silent", index)
@@ -284,14 +284,20 @@ class RuleReader:
             self.complain(entry, loc, f"example {short(text)}: {wrong}")
         return clean, marks
 
+    def _told(self, rule: Rule, fires: FiresShape) -> tuple[str | None, str | None]:
+        """Side and voice of an example; a rule of a fixed side and the author's voice go without saying."""
+        if rule.effect != "frame":
+            return fires.side, fires.voice
+        fixed = rule.side if rule.side in self.context.side_ids else None
+        return fires.side or fixed, fires.voice or "author"
+
     def _check_example(self, entry: Entry, loc: Loc, rule: Rule, fires: FiresShape) -> None:
         sides = self.context.side_ids
         if rule.effect != "frame":
             self.context.check_side(entry, (*loc, "side"), fires.side, *self.context.speakers)
             return
-        for key in ("side", "voice"):
-            if getattr(fires, key) is None:
-                self.complain(entry, loc, f"an example of a frame rule needs '{key}'")
+        if fires.side is None and rule.side not in sides:
+            self.complain(entry, loc, "an example of a rule with a side variable needs 'side'")
         self.context.check_side(entry, (*loc, "side"), fires.side)
         if rule.side in sides and fires.side in sides and fires.side != rule.side:
             message = f"'side' {fires.side} in an example of a rule of side {rule.side}; write {rule.side}"
@@ -378,8 +384,8 @@ class _Trees:
                 self._check_name((*loc, key), getattr(shape, key), earlier)
         self.context.check_side(self.entry, (*loc, "side"), shape.side, *VARIABLES)
         if shape.list is not None and shape.list not in self.lists:
-            cure = suggest(shape.list, sorted(self.lists)) or f"; write lists/{shape.list[:60]}.yaml"
-            self.complain((*loc, "list"), f"unknown list '{shape.list[:60]}'{cure}")
+            cure = suggest(shape.list, sorted(self.lists)) or "; write it into lists/"
+            self.complain((*loc, "list"), f"unknown list {short(shape.list)}{cure}")
         return Node(
             name=name,
             lemma=self._split((*loc, "lemma"), shape.lemma, self._word),
