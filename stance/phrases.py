@@ -21,6 +21,8 @@ MAX_GAP: Final = 8
 SLOT_FLAGS: Final = {"party": False, "ally": True}
 MARKS: Final = frozenset('",:;?!—.^$')
 SAME_MARK: Final = {"–": "—", "―": "—", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
+# Marks that can be looked for where a phrase holds no word, and how texts spell them.
+_SPELLED: Final = {kind: frozenset((kind,)) for kind in ":;?!"} | {"—": frozenset("—–―")}
 
 # One word of a phrase and of a text: an abbreviation with stops (U.S.), a run of letters and digits with
 # apostrophes inside (don't), or a clitic ('s, 'd, 'll, 're, 've, 'm), which is a word of its own.
@@ -115,7 +117,7 @@ def keys(elements: Sequence[Element]) -> frozenset[str]:
     The required element with the fewest forms is taken, function words last, long words first. A
     `PhraseError` if no required element is a word.
     """
-    best = _best_keys(elements)
+    best = _best_keys(elements) or _mark_keys(elements)
     if best is None:
         raise PhraseError("no word that must occur, so no scan can find it; add a literal word", 1)
     return best
@@ -352,6 +354,12 @@ def _alternatives(options: Sequence[tuple[Element, ...]]) -> tuple[Element, ...]
 def _best_keys(elements: Sequence[Element]) -> frozenset[str] | None:
     found = [candidate for element in elements if (candidate := _element_keys(element))]
     return min(found, key=_cost) if found else None
+
+
+def _mark_keys(elements: Sequence[Element]) -> frozenset[str] | None:
+    """Failing any word, a mark that a text spells in few ways: the colon or dash of a headline."""
+    marks = [_SPELLED[e.kind] for e in elements if isinstance(e, Mark) and e.kind in _SPELLED]
+    return marks[0] if marks else None
 
 
 def _element_keys(element: Element) -> frozenset[str] | None:
