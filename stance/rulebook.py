@@ -252,7 +252,8 @@ class Snapshot:
         """A path of this folder as messages print it: relative to where the user stands, if below."""
         whole = str(self.root / path) if path else str(self.root)
         here = os.getcwd() + os.sep
-        return whole[len(here) :] if whole.startswith(here) else whole
+        near = whole[len(here) :] if whole.startswith(here) else whole
+        return near if near.isprintable() else near.encode("unicode_escape").decode()
 
 
 def load(path: Path | None = None, *, overlay: Path | None = None, cache: bool = True) -> Rulebook:

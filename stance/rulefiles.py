@@ -102,7 +102,7 @@ class _Builder:
             if len(parts) != 3:
                 self.fault(path, 0, f"rules lie in {parts[0]}/FAMILY/NAME.yaml; move the file there")
             elif not re.fullmatch(KEBAB, parts[1]):
-                self.fault(path, 0, f"folder '{parts[1]}'; small letters, digits and hyphens: like-this")
+                self.fault(path, 0, f"folder {short(parts[1])}; small letters, digits and hyphens: like-this")
             return
         places = ("sides.yaml", "actors", "lists", *EFFECTS)
         self.fault(path, 0, not_one_of("place", parts[0], places))
@@ -125,7 +125,7 @@ class _Builder:
             return self.base
         parsed = self.files.get("sides.yaml")
         if parsed is None:
-            if "sides.yaml" in {PurePosixPath(fault.path).name for fault in self.snapshot.faults}:
+            if self.broken:
                 return None
             cure = "is this the folder of the rules?" if not self.files else "say there who is on which side"
             self.fault("", 0, f"no sides.yaml; {cure}")
@@ -183,7 +183,7 @@ class _Builder:
             if path == "lists/irregular.yaml":
                 irregular.update(self._irregular(entry))
             elif not re.fullmatch(KEBAB, name):
-                self.fault(path, 0, f"list name '{name}'; small letters, digits and hyphens: like-this")
+                self.fault(path, 0, f"list name {short(name)}; small letters, digits and hyphens: like-this")
             else:
                 lists[name] = self._words(entry)
         return lists, irregular
@@ -209,8 +209,8 @@ class _Builder:
 
     def _actors(self) -> dict[str, Actor]:
         actors = {actor.id: actor for actor in self.base.actors} if self.base else {}
-        before = set(actors)
         entries = self._unique(list(self._actor_entries()), "actor")
+        named = set(actors) | {entry.id for entry in entries if entry.id}
         mine: dict[str, tuple[Entry, Actor]] = {}
         for entry in entries:
             if entry.off:
@@ -221,7 +221,7 @@ class _Builder:
                     mine[actor.id] = entry, actor
         actors.update((name, actor) for name, (_, actor) in mine.items())
         for entry, actor in mine.values():
-            self._check_actor_mirror(entry, actor, actors, mine, {e.id for e in entries} | before)
+            self._check_actor_mirror(entry, actor, actors, mine, named)
         return actors
 
     def _actor_entries(self) -> Iterator[Entry]:
@@ -229,7 +229,7 @@ class _Builder:
             for key in parsed.data:
                 if key != "actors":
                     cure = suggest(key, ["actors"]) or "; the one key here is actors"
-                    self.fault(path, parsed.line((key,)), f"unknown key '{key[:60]}'{cure}")
+                    self.fault(path, parsed.line((key,)), f"unknown key {short(key)}{cure}")
             yield from self._items(path, parsed, "actors", {})
 
     def _items(
@@ -268,7 +268,7 @@ class _Builder:
             return
         for key in entry.data:
             if key not in allowed and key != "status":
-                self.complain(entry, (key,), f"unknown key '{key[:60]}'{suggest(key, allowed)}")
+                self.complain(entry, (key,), f"unknown key {short(key)}{suggest(key, allowed)}")
         if entry.id is None:
             self.complain(entry, ("id",), f"'off' needs the id of the {what} to switch off")
         elif entry.id not in known:
@@ -314,7 +314,7 @@ class _Builder:
         actor: Actor,
         actors: Mapping[str, Actor],
         mine: Mapping[str, Any],
-        known: set[str | None],
+        named: set[str],
     ) -> None:
         """The partner exists; within one folder it also points back and is the same kind of form."""
         if actor.mirror is None:
@@ -324,7 +324,7 @@ class _Builder:
         if actor.side is None:
             self.complain(entry, loc, "an actor without a side has no mirror partner; leave it out")
         elif partner is None:
-            if actor.mirror not in known and not self.broken:
+            if actor.mirror not in named and not self.broken:
                 near = suggest(actor.mirror, list(actors))
                 self.complain(entry, loc, f"there is no actor '{actor.mirror}'{near}")
         elif actor.mirror in mine:
@@ -373,7 +373,7 @@ class _Builder:
         for key in parsed.data:
             if key not in ("defaults", "rules"):
                 cure = suggest(key, ["defaults", "rules"]) or "; beside 'rules' only 'defaults' may stand"
-                self.fault(path, parsed.line((key,)), f"unknown key '{key[:60]}'{cure}")
+                self.fault(path, parsed.line((key,)), f"unknown key {short(key)}{cure}")
         defaults = parsed.data.get("defaults", {})
         if not isinstance(defaults, dict):
             self.fault(path, parsed.line(("defaults",)), "'defaults' must hold 'key: value' pairs")

@@ -343,7 +343,7 @@ def _unknown(key: str, loc: Loc, shape: type[Shape], what: str) -> str:
     if len(loc) == 1 and key in RULE_KEYS and what != "an actor":
         return f"key '{key}' does not belong in {what}; leave it out"
     cure = suggest(key, known) or f"; the keys here are {', '.join(known)}"
-    return f"unknown key '{key[:60]}'{cure}"
+    return f"unknown key {short(key)}{cure}"
 
 
 def not_one_of(name: str, value: Any, choices: list[str] | tuple[str, ...]) -> str:
@@ -380,7 +380,7 @@ def _name(loc: Loc) -> str:
         return "the file"
     if isinstance(loc[-1], int):
         return f"item {loc[-1] + 1} of {_name(loc[:-1])}"
-    return f"'{loc[-1][:60]}'"
+    return short(str(loc[-1]))
 
 
 def _owner(loc: Loc, what: str) -> str:

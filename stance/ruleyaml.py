@@ -132,7 +132,7 @@ def _scalar(event: yaml.ScalarEvent, line: int, stack: list[_Open], parsed: Pars
     if around is not None and isinstance(around.value, dict) and around.key is None:
         around.key, around.duplicate = event.value, event.value in around.value
         if around.duplicate:
-            parsed.faults.append((line, f"key '{event.value[:60]}' twice; keep one"))
+            parsed.faults.append((line, f"key {event.value[:60]!r} twice; keep one"))
         else:
             parsed.lines[(*around.loc, event.value)] = line
         return
