@@ -36,10 +36,11 @@ def split(text: str) -> tuple[Sentence, ...]:
         left_open = pairing.left_open
         following = paragraphs[number + 1 : number + 2]
         carried = _still_open(text, *following[0], left_open) if left_open and following else ()
-        spans = pairing.spans(text, end, len(carried))
+        sentences = list(_sentences(text, start, end, pairing.roles))
+        spans = pairing.spans(text, sentences, len(carried))
         upcoming = 0
         active: list[Quotation] = []
-        for first, last in _sentences(text, start, end, pairing.roles):
+        for first, last in sentences:
             while upcoming < len(spans) and spans[upcoming].start < last:
                 active.append(spans[upcoming])
                 upcoming += 1
@@ -57,7 +58,7 @@ def quotations(text: str, open_before: tuple[str, ...] = ()) -> tuple[Quotation,
     left out of the span. A quotation not closed in the sentence has `continues_after`.
     """
     pairing = _pair(text, 0, len(text), open_before)
-    return tuple(pairing.spans(text, len(text), len(pairing.left_open)))
+    return tuple(pairing.spans(text, [(0, len(text))], len(pairing.left_open)))
 
 
 def sentence(text: str, prev: str | None = None, id: str | None = None) -> Sentence:
@@ -77,7 +78,7 @@ _LINE = re.compile(f"[^{_BREAK}]+")
 _ONE_BREAK = re.compile(rf"[^\S{_BREAK}]*+(?:\r\n|[{_BREAK}])[^\S{_BREAK}]*+")
 _STOPPED = re.compile(r"[.!?…:;][)\]\"'”’»›]{0,3}\Z")
 _BYLINE = re.compile(r"(?:by|from|via)\s+[^\W\d_a-z]")
-_BULLET = re.compile(r"[–—•●▪■◦‣·>*+#-]|\(?\w{1,3}[.)]\s")
+_BULLET = re.compile(r"[–—•●▪■◦‣·>*+#-]|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s", re.I)
 _WORD = re.compile(r"\S{1,40}")
 
 # Programs wrap plain text at 25 to 140 characters. A wrapped line is full: with the next word it
@@ -154,52 +155,49 @@ def _reach(text: str, line: tuple[int, int], following: tuple[int, int]) -> int:
 
 # ------------------------------------------------------------------------------------ quotations
 
-# Single marks inside a word are apostrophes and never reach the pairing.
-_MARK = re.compile(r"``|''|[\"“”„‟«»‹›‚]|(?<!\w)['‘’‛]|['‘’‛](?!\w)")
+# A quotation mark, or two single ones for a double one. Single marks inside a word are apostrophes.
+# A pattern that starts with a set of characters is ten times as fast as one that starts with a choice.
+_MARK = re.compile(
+    r"[\"“”„‟«»‹›‚'‘’‛`](?:(?<=`)`|(?<=')['’]|(?<=‘)[‘’]|(?<=’)’|(?<!\w['‘’‛])(?<!`)|(?<!`)(?!\w))"
+)
 _ELISION = re.compile(
     r"['‘’](?:\d\ds?\b|n['‘’](?!\w)|(?:em|n|til|tis|twas|cause|round|bout|cos)\b(?!['’]))",
     re.IGNORECASE,
 )
 _ELIDED_END = re.compile(r"(?<!\w)['‘’]n\Z", re.IGNORECASE)
 _FAMILY = {
-    **dict.fromkeys(('"', "“", "”", "„", "‟", "``", "''"), "double"),
+    **dict.fromkeys(('"', "“", "”", "„", "‟", "``", "''", "’’", "‘‘", "‘’", "'’"), "double"),
     **dict.fromkeys(("'", "‘", "’", "‚", "‛"), "single"),
     **dict.fromkeys(("«", "»"), "angle"),
     **dict.fromkeys(("‹", "›"), "small angle"),
 }
 _OPENS = frozenset(("“", "„", "‟", "``", "«", "‹", "‘", "‚", "‛"))
 _CLOSES = frozenset(("”", "»", "›"))
-_OPENER_OF = {"”": "“", "»": "«", "›": "‹", "''": '"'}
-_STRAIGHT = frozenset(('"', "''", "``", "'"))
-_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
-_OPENING_SIDE = re.compile(rf"[\s(\[{{<–—/“‘«‹„‚\"'`>_*=|{_INVISIBLE}-]")
-_CLOSING_SIDE = re.compile(rf"[\s.,;:!?…)\]}}–—/”’»›\"'{_INVISIBLE}-]")
+_OPENER_OF = {"”": "“", "»": "«", "›": "‹"}
+_STRAIGHT = frozenset(('"', "''", "``", "’’", "‘‘", "‘’", "'’", "'"))
+_INVISIBLE = (  # soft hyphen, zero-width signs, marks of direction
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_OPENING_SIDE = frozenset("([{<–—-/“‘«‹„‚\"'`>_*=|" + _INVISIBLE)
+_CLOSING_SIDE = frozenset(".,;:!?…)]}–—-/”’»›\"'" + _INVISIBLE)
 _UNSEEN = re.compile(rf"[\s{_INVISIBLE}]*+")
-_WORDS = re.compile(rf"[\w(\[“‘«‹„\"'`@#$€£…—–{_INVISIBLE}-]|\.\.")
-_SPEECH_ENDS = (".", ",", "!", "?", "…", "-", "–", "—")
+_WORDS = re.compile(rf"[(\[“‘«‹„\"'`@#$€£.…—–{_INVISIBLE}-]{{0,4}}\w")
 _FARTHEST = 1000  # characters from a single mark that opens to the one that closes
 _DEEPEST = 4  # levels of quotations inside quotations; what opens below is not followed
 
 
 class _Mark(NamedTuple):
-    """A quotation mark and which way the characters around it say that it faces."""
+    """A quotation mark and which way it faces by its look: words on one side, a gap on the other."""
 
     start: int
     end: int
     sign: str
     family: str
-    looks_open: bool
-    looks_closed: bool
+    opens: bool
+    closes: bool
+    after_stop: bool  # a stop or comma goes before
     speech: bool  # a capital follows where speech may start
     possessive: bool  # an s goes before and a small letter follows: the soldiers' families
-
-    @property
-    def opens(self) -> bool:
-        return self.looks_open and not self.looks_closed
-
-    @property
-    def closes(self) -> bool:
-        return self.looks_closed and not self.looks_open
 
 
 class _Open(NamedTuple):
@@ -216,14 +214,16 @@ def _marks(text: str, start: int, end: int) -> Iterator[_Mark]:
     for match in _MARK.finditer(text, start, end):
         first, last = match.span()
         sign = match.group()
-        family = _FAMILY[sign]
         before = text[first - 1] if first > start else " "
         after = text[last] if last < end else " "
-        cut_off = after in ",;:)]}"  # no quotation starts so: the mark was torn from its words
-        looks_open = not after.isspace() and not cut_off and _OPENING_SIDE.match(before) is not None
-        looks_closed = (cut_off or not before.isspace()) and _CLOSING_SIDE.match(after) is not None
-        if sign in _STRAIGHT and before.isdigit() and not looks_closed:
+        # No quotation starts with these: the mark was torn from the words before it.
+        cut_off = after in ",;:)]}" or (after == "." and text[last + 1 : last + 2] != ".")
+        spaced = before.isspace()
+        looks_open = (spaced or before in _OPENING_SIDE) and not (cut_off or after.isspace())
+        looks_closed = (cut_off or not spaced) and (after in _CLOSING_SIDE or after.isspace())
+        if not looks_closed and sign in _STRAIGHT and before.isdigit():
             continue  # inches and minutes
+        family = _FAMILY[sign]
         speech = possessive = False
         if family == "single":
             if _elided(text, first):
@@ -232,7 +232,8 @@ def _marks(text: str, start: int, end: int) -> Iterator[_Mark]:
                 first == start or before in "\"“„«`" or text[max(start, first - 2) : first] in (": ", ", ")
             )
             possessive = before in "sSxz" and after == " " and text[last + 1 : last + 2].islower()
-        yield _Mark(first, last, sign, family, looks_open, looks_closed, speech, possessive)
+        opens, closes = looks_open and not looks_closed, looks_closed and not looks_open
+        yield _Mark(first, last, sign, family, opens, closes, before in ".,!?…", speech, possessive)
 
 
 def _elided(text: str, at: int) -> bool:
@@ -240,6 +241,14 @@ def _elided(text: str, at: int) -> bool:
     if _ELISION.match(text, at):
         return True
     return _ELIDED_END.search(text, max(0, at - 3), at) is not None
+
+
+def _passing(text: str, quotation: _Open) -> bool:
+    """Whether an open quotation seems to be of a few words in passing: a “war and so on."""
+    mark = quotation.start - len(quotation.sign)
+    before = text[max(0, mark - 2) : max(0, mark)].rstrip()[-1:]
+    words = text[quotation.start : quotation.start + 40].lstrip()
+    return not words or (before.isalnum() and words[0].islower() and not quotation.opens_before)
 
 
 class _Pairing:
@@ -250,6 +259,8 @@ class _Pairing:
 
     def __init__(self, opened: list[_Open], roles: dict[int, bool]) -> None:
         self.roles = roles
+        self.stray: str | None = None  # the opener of a mark that closes a quotation nobody opened
+        self.stray_at = -1
         self._stack = opened
         self._closed: list[tuple[int, int, bool]] = []  # start, end, opens before
 
@@ -257,6 +268,10 @@ class _Pairing:
     def left_open(self) -> tuple[str, ...]:
         """The opening marks that were not closed, outermost first."""
         return tuple(entry.sign for entry in self._stack)
+
+    def unfinished(self, text: str) -> bool:
+        """Whether the outermost open quotation is speech that may run on."""
+        return bool(self._stack) and not _passing(text, self._stack[0])
 
     def read(self, marks: Sequence[_Mark]) -> None:
         """Pair the marks; what one does can depend on the next two of its family."""
@@ -276,10 +291,14 @@ class _Pairing:
             else:
                 self._double(mark, next_, next_but_one)
 
-    def spans(self, text: str, end: int, carried: int) -> list[Quotation]:
+    def spans(self, text: str, sentences: Sequence[tuple[int, int]], carried: int) -> list[Quotation]:
         """All quotations by offset in `text`, levels set; the outermost `carried` open ones go on."""
         spans = [(start, stop, before, False) for start, stop, before in self._closed]
-        spans += [(e.start, end, e.opens_before, depth < carried) for depth, e in enumerate(self._stack)]
+        for depth, entry in enumerate(self._stack):
+            stop = sentences[-1][1]
+            if depth >= carried and _passing(text, entry):
+                stop = next((stop for _, stop in sentences if stop >= entry.start), stop)
+            spans.append((entry.start, stop, entry.opens_before, depth < carried))
         spans.sort(key=lambda span: (span[0], -span[1]))
         found: list[Quotation] = []
         around: list[int] = []  # ends of the quotations that the present one is in
@@ -295,20 +314,25 @@ class _Pairing:
 
     def _double(self, mark: _Mark, next_: _Mark | None, next_but_one: _Mark | None) -> None:
         inner = self._innermost(mark.family)
-        if self._opening(mark, inner):
+        if self._opening(mark, inner, next_):
             if inner is not None and not _nested(mark, self._stack[inner], next_, next_but_one):
                 self._close(inner, mark.start)  # its own closing mark is missing
             self._open(mark)
         elif inner is not None:
             self._close(inner, mark.start)
             self.roles[mark.start] = False
+        elif self.stray is None and (mark.sign in _CLOSES or mark.after_stop) and not mark.opens:
+            self.stray, self.stray_at = _OPENER_OF.get(mark.sign, mark.sign), mark.start
 
-    def _opening(self, mark: _Mark, inner: int | None) -> bool:
+    def _opening(self, mark: _Mark, inner: int | None, next_: _Mark | None) -> bool:
         if mark.sign in _OPENS:  # in „…“ and »…« it closes
             return inner is None or not (mark.closes or self._stack[inner].sign in _CLOSES)
         if mark.sign in _CLOSES:
             return inner is None and mark.opens
-        return mark.opens or (inner is None and not mark.closes)
+        if mark.opens or mark.closes or inner is not None:
+            return mark.opens
+        # It faces neither way, and nothing is open: with no mark to close it, it was left behind.
+        return next_ is not None and not next_.opens
 
     def _single(self, mark: _Mark, next_: _Mark | None, closer: int) -> None:
         inner = self._innermost("single")
@@ -318,11 +342,13 @@ class _Pairing:
                 if inner is not None:
                     self._close(inner, mark.start)
                 self._open(mark)
-        elif inner is not None and mark.looks_closed:
+        elif inner is not None and mark.closes:
             if mark.possessive and next_ is not None and next_.closes:
                 return
             self._close(inner, mark.start)
             self.roles[mark.start] = False
+        elif self.stray is None and mark.closes and mark.after_stop:
+            self.stray, self.stray_at = "‘" if mark.sign == "’" else mark.sign, mark.start
 
     def _innermost(self, family: str) -> int | None:
         for index in range(len(self._stack) - 1, -1, -1):
@@ -372,7 +398,7 @@ def _repeated(text: str, start: int, end: int, signs: tuple[str, ...]) -> list[r
     for sign in signs:
         at = _unseen(text, at, end)
         match = _MARK.match(text, at, end)
-        if match is None or _FAMILY[match.group()] != _FAMILY[sign] or match.group() in _CLOSES:
+        if match is None or match.group() in _CLOSES or not _alike(match.group(), sign):
             break
         if not _WORDS.match(text, match.end(), end):
             break
@@ -386,34 +412,37 @@ def _unseen(text: str, start: int, end: int) -> int:
     return match.end() if match else start
 
 
-def _still_open(
-    text: str, start: int, end: int, left_open: tuple[str, ...], same_paragraph: bool = False
-) -> tuple[str, ...]:
-    """Which of the quotations left open go on in the stretch that follows, judged by its marks.
+def _still_open(text: str, start: int, end: int, left_open: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of the quotations left open go on in a stretch that follows, judged by its marks.
 
-    They do if it starts by repeating them or if its first mark of the outermost one's style closes;
-    within a paragraph also if it has no such mark.
+    They do if it starts by repeating their marks or closes a quotation that it did not open.
     """
     if repeated := _repeated(text, start, end, left_open):
         return left_open[: len(repeated)]
-    outer = left_open[0]
-    for mark in _marks(text, start, end):
-        if mark.family == _FAMILY[outer] and (mark.sign in _STRAIGHT) == (outer in _STRAIGHT):
-            closing = mark.sign in _CLOSES or not (mark.opens or mark.sign in _OPENS)
-            return left_open if closing and (same_paragraph or mark.family != "single") else ()
-    return left_open if same_paragraph else ()
+    pairing = _pair(text, start, end, ())
+    closes = pairing.stray is not None and _alike(pairing.stray, left_open[0])
+    return left_open if closes and text[start : pairing.stray_at].strip() else ()
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two signs are of one style."""
+    return _FAMILY[one] == _FAMILY[other] and (one in _STRAIGHT) == (other in _STRAIGHT)
 
 
 def _open_before(text: str, prev: str | None) -> tuple[str, ...]:
     """The marks still open where a given sentence starts, judged by it and the one before."""
-    left_open = _pair(prev, 0, len(prev), ()).left_open if prev else ()
-    if left_open:
-        return _still_open(text, 0, len(text), left_open, same_paragraph=True)
-    for mark in _marks(text, 0, len(text)):
-        if mark.family != "single":
-            alone = mark.closes and (mark.sign in _CLOSES or text[: mark.start].endswith(_SPEECH_ENDS))
-            return (_OPENER_OF.get(mark.sign, mark.sign),) if alone else ()
-    return ()
+    before = _pair(prev, 0, len(prev), ()) if prev else None
+    if before is None or not before.left_open:
+        pairing = _pair(text, 0, len(text), ())
+        # After a quotation that was closed, a mark too many further on is a slip.
+        slip = before is not None and before.roles and pairing.roles
+        return (pairing.stray,) if pairing.stray and not slip else ()
+    left_open = before.left_open
+    if still_open := _still_open(text, 0, len(text), left_open):
+        return still_open
+    if any(_alike(mark.sign, left_open[0]) for mark in _marks(text, 0, len(text))):
+        return ()  # it opens its own
+    return left_open if before.unfinished(prev or "") else ()
 
 
 def _clipped(span: Quotation, start: int, end: int) -> Quotation:
@@ -440,7 +469,7 @@ _TITLES = _words(
     Rep Reps Sens Hon Rev Fr St Ste Amb Pres Supt Insp Det Mt Ft mr mrs ms dr prof gen lt col maj capt
     sgt"""
 )
-_INNER = _words("vs v e.g i.e eg cf viz approx ca incl resp esp")
+_INNER = _words("v vs e.g i.e eg cf viz approx ca incl resp esp")
 # Not the last word of a sentence if a number follows.
 _NUMBERED = _words(
     """no nos nr art arts p pp vol vols fig figs sec sect ch chap para paras par pt pts ex op cl col st jan
@@ -484,7 +513,7 @@ _REPORTING = (
     "|wondered|wrote"
 )
 
-_STOP = re.compile(r"[.!?…。！？‽]++(?:[ \xa0]?[.…]++)*+[)\]}\"'”’»›“‘«.!?…]*+")
+_STOP = re.compile(r"[.!?…。！？‽][.!?…。！？‽]*+(?:[ \xa0]?[.…]++)*+[)\]}\"'”’»›“‘«.!?…]*+")
 _NEXT = re.compile(r"(?P<space>\s*+)(?P<lead>[^\w]{0,12}+)(?P<word>[\w'’-]{0,40}+)")
 _TOKEN = re.compile(r"(?:.*[\s\"“„‘'’(\[{/–—-])?(.*)", re.DOTALL)
 _MIXED_CASE = re.compile(r"[a-z]{1,2}(?:-|l-)?[A-Z]")
@@ -503,17 +532,17 @@ def _sentences(text: str, start: int, end: int, roles: dict[int, bool]) -> Itera
 
     `roles` tells for the offset of each paired quotation mark whether it opens.
     """
-    brackets = [match.span() for match in _BRACKETED.finditer(text, start, end)]
-    passed = 0
+    brackets = (match.span() for match in _BRACKETED.finditer(text, start, end))
+    opening, closing = next(brackets, (end, end))
     first = start
     for match in _STOP.finditer(text, start, end):
         at = match.start()
         last = _end(text, first, match, end, roles)
         if last < 0:
             continue
-        while passed < len(brackets) and brackets[passed][1] <= at:
-            passed += 1
-        if passed < len(brackets) and first < brackets[passed][0] < at and last < brackets[passed][1]:
+        while closing <= at < end:
+            opening, closing = next(brackets, (end, end))
+        if first < opening < at and last < closing:
             continue  # inside a bracket that the sentence holds
         yield first, last
         first = _after_space(text, last, end)
@@ -538,7 +567,8 @@ def _end(text: str, first: int, match: re.Match[str], end: int, roles: dict[int,
         return last if _joined(text, first, at, last, end) else -1
     next_ = _next(text, last, end)
     closing = next_.end("space")
-    if roles.get(closing) is False:  # a closing mark set apart from its stop
+    stray = text[closing : closing + 1] in _CLOSES and text[closing + 1 : closing + 2].isspace()
+    if roles.get(closing) is False or stray:  # a closing mark set apart from its stop
         last = closing + 1
         next_ = _next(text, last, end)
         if not next_.group("space"):
@@ -551,7 +581,7 @@ def _end(text: str, first: int, match: re.Match[str], end: int, roles: dict[int,
     tail = text[at:last]
     if at > first and text[at - 1] in "([<" and (tail[0] not in ".…" or at == first + 1):
         return -1  # (!), or [...] at the start of a sentence
-    if tail[0] == "." and not tail.startswith("..") and _abbreviated(text, first, at, lead, word):
+    if tail[0] == "." and not tail.startswith("..") and _abbreviated(text, first, at, next_):
         return -1
     if not _QUOTES.isdisjoint(tail) and _credited(text, next_, tail, end):
         return -1
@@ -577,8 +607,9 @@ def _credited(text: str, next_: re.Match[str], tail: str, end: int) -> bool:
     return tail[0] != "." and _CREDITED.match(text, next_.start("word"), end) is not None
 
 
-def _abbreviated(text: str, first: int, at: int, lead: str, word: str) -> bool:
+def _abbreviated(text: str, first: int, at: int, next_: re.Match[str]) -> bool:
     """Whether the full stop at `at` belongs to an abbreviation or number within the sentence."""
+    lead, word = next_.group("lead"), next_.group("word")
     token = _token(text, first, at)
     if not token:
         return False
@@ -586,14 +617,14 @@ def _abbreviated(text: str, first: int, at: int, lead: str, word: str) -> bool:
     small = token.lower()
     if starts and len(token) <= 5 and (token.isdigit() or _ROMAN.fullmatch(token)):
         return True  # the number of a list item or heading
-    if len(token) == 1 and token.isalpha():
-        return _initial(text, first, at, token, word)
     if token in _TITLES or small in _INNER or (small in _NUMBERED and word[0].isdigit()):
         return True
+    if len(token) == 1 and token.isalpha():
+        return _initial(text, first, at, token, word)
     if starts and token.isupper() and word[:3] in _MONTHS:
         return True  # a dateline
     if _CLOCK.fullmatch(token):
-        return word[0].isdigit() or _AFTER_CLOCK.match(word) is not None
+        return word[0].isdigit() or _AFTER_CLOCK.match(text, next_.start("word")) is not None
     if small in _ABBREVIATIONS or token in _MONTHS or _DOTTED.fullmatch(token):
         return word not in _STARTERS and _QUOTES.isdisjoint(lead)
     return False
@@ -613,9 +644,7 @@ def _initial(text: str, first: int, at: int, letter: str, word: str) -> bool:
     previous = before[-1].lower()
     if word in _STARTERS or previous in _LETTERED:
         return False
-    if letter.islower():
-        return letter in "pvc" and word[0].isdigit()
-    return letter != "I" or not before[-1].islower() or previous in _SMALL_WORDS
+    return letter.isupper() and (letter != "I" or not before[-1].islower() or previous in _SMALL_WORDS)
 
 
 def _joined(text: str, first: int, at: int, last: int, end: int) -> bool:
