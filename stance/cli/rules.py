@@ -1,0 +1,222 @@
+"""``stance rules``: read and check the rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stance.cli import loading, options
+from stance.cli.root import LazyGroup, StanceCommand, complain
+from stance.errors import StanceError
+from stance.sinks.inert import one_line, visible
+
+if TYPE_CHECKING:
+    from stance.rulebook import Example, Node, Rule, Rulebook
+
+
+@click.group(
+    cls=LazyGroup,
+    examples=(
+        "stance rules list --effect frame --side 'other(X)'",
+        "stance rules show RULE-ID",
+        "stance rules check --overlay our-rules",
+    ),
+)
+def command() -> None:
+    """Read and check the rules."""
+
+
+def _rule_folders(function: Any) -> Any:
+    for option in reversed(options.rule_options()):
+        function = option(function)
+    return function
+
+
+@command.command(
+    "list",
+    cls=StanceCommand,
+    examples=(
+        "stance rules list",
+        "stance rules list --effect voice",
+        "stance rules list --family naming --format jsonl",
+    ),
+)
+@click.option(
+    "--effect", type=click.Choice(("frame", "opinion", "voice", "cancel")), help="Only this effect."
+)
+@click.option("--kind", type=click.Choice(("lexical", "dependency")), help="Only this kind.")
+@click.option("--family", help="Only this family.")
+@click.option("--side", help="Only this side, as the rule files write it.")
+@click.option(
+    "-f", "--format", "form", type=click.Choice(("text", "jsonl")), default="text", show_default=True
+)
+@_rule_folders
+def list_rules(
+    effect: str | None,
+    kind: str | None,
+    family: str | None,
+    side: str | None,
+    form: str,
+    rules: str | None,
+    overlay: str | None,
+) -> None:
+    """One line a rule: id, what it does, and because of what."""
+    book = loading.rulebook(rules, overlay)
+    wanted = [
+        rule
+        for rule in book.rules
+        if (effect is None or rule.effect == effect)
+        and (kind is None or rule.kind == kind)
+        and (family is None or rule.family == family)
+        and (side is None or rule.side == side)
+    ]
+    if form == "jsonl":
+        for rule in wanted:
+            click.echo(json.dumps(_entry(rule), ensure_ascii=False))
+        return
+    width = max((len(rule.id) for rule in wanted), default=0)
+    for rule in wanted:
+        trial = " (trial)" if rule.status == "trial" else ""
+        click.echo(one_line(f"{rule.id:<{width}}  {_does(rule):<28}  {rule.because}{trial}"))
+    complain(f"{len(wanted)} of {len(book.rules)} rules, digest {book.digest}")
+
+
+@command.command(
+    "show", cls=StanceCommand, examples=("stance rules list --family naming", "stance rules show RULE-ID")
+)
+@click.argument("rule_id", metavar="ID")
+@_rule_folders
+def show(rule_id: str, rules: str | None, overlay: str | None) -> None:
+    """Everything about the rule ID: what it matches, why, and the examples that test it."""
+    book = loading.rulebook(rules, overlay)
+    for line in _page(_found(book, rule_id)):
+        click.echo(visible(line))
+
+
+@command.command("schema", cls=StanceCommand, examples=("stance rules schema > rule.json",))
+def schema() -> None:
+    """Print the JSON Schema of a rule file, for editors."""
+    from stance.ruleshapes import rule_schema
+
+    click.echo(json.dumps(rule_schema(), indent=1, ensure_ascii=False))
+
+
+@command.command(
+    "check",
+    cls=StanceCommand,
+    examples=("stance rules check", "stance rules check RULE-ID", "stance rules check --overlay our-rules"),
+)
+@click.argument("rule_id", required=False, metavar="[ID]")
+@_rule_folders
+def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
+    """Run every rule's examples, as written and with the sides swapped; exit code 1 if one fails."""
+    from stance.rulecheck import check as run
+
+    book = loading.rulebook(rules, overlay)
+    if rule_id is not None:
+        _found(book, rule_id)
+    report = run(book, only=rule_id)
+    for fault in report.faults:
+        complain(str(fault))
+    click.echo(
+        f"{report.rules} rules, {report.examples} examples, {report.mirrored} of them mirrored: "
+        f"{len(report.faults)} faults"
+    )
+    return 1 if report.faults else 0
+
+
+def _found(book: Rulebook, rule_id: str) -> Rule:
+    import difflib
+
+    for rule in book.rules:
+        if rule.id == rule_id:
+            return rule
+    near = difflib.get_close_matches(rule_id, [rule.id for rule in book.rules], n=1)
+    cure = f"did you mean '{near[0]}'?" if near else "`stance rules list` shows them all"
+    raise StanceError(f"no rule has the id '{rule_id}'; {cure}")
+
+
+def _does(rule: Rule) -> str:
+    if rule.effect == "frame":
+        return f"frame {rule.side} {rule.test} {rule.strength}"
+    if rule.effect == "opinion":
+        return f"opinion {rule.cue or ''} {rule.strength}"
+    if rule.effect == "voice":
+        return f"voice {rule.voice}"
+    return f"cancel {' '.join(rule.cancels)}"
+
+
+def _entry(rule: Rule) -> dict[str, Any]:
+    names = (
+        "id",
+        "kind",
+        "effect",
+        "status",
+        "family",
+        "side",
+        "test",
+        "strength",
+        "cue",
+        "voice",
+        "cancels",
+    )
+    entry = {name: getattr(rule, name) for name in names}
+    return {**entry, "because": rule.because, "path": rule.path, "line": rule.line}
+
+
+def _page(rule: Rule) -> Iterator[str]:
+    yield f"{rule.id}   {rule.path}:{rule.line}"
+    yield f"  {rule.kind} · {_does(rule)} · {rule.status}"
+    yield f"  because   {rule.because}"
+    if rule.rationale:
+        yield f"  rationale {one_line(rule.rationale)}"
+    for source in rule.sources:
+        yield f"  source    {source}"
+    if rule.effect == "voice":
+        yield f"  covers    {rule.covers}, speaker {rule.speaker}"
+    if rule.effect == "cancel":
+        yield f"  reason    {rule.reason}, scope {rule.scope}"
+    if rule.mirror_partner:
+        yield f"  mirror    {rule.mirror_partner}"
+    if rule.mirror_none:
+        yield f"  mirror    none: {rule.mirror_none}"
+    yield from _section("phrases", rule.phrases)
+    for number, tree in enumerate(rule.trees, start=1):
+        yield from _section(f"tree {number}", [_node(node) for node in tree])
+    yield from _section("unless", [*rule.unless_phrases, *(_node(node) for node in rule.unless_nodes)])
+    yield from _section("must fire", [_example(e) for e in rule.examples if e.fires])
+    yield from _section("must stay silent", [_example(e) for e in rule.examples if not e.fires])
+
+
+def _section(title: str, lines: Any) -> Iterator[str]:
+    if lines:
+        yield f"  {title}"
+        yield from (f"    {line}" for line in lines)
+
+
+def _node(node: Node) -> str:
+    facts = [f"{node.name}:"]
+    if node.parent:
+        facts.append(" ".join(node.parent))
+    for name in ("relation", "lemma", "form", "upos", "actor"):
+        values = getattr(node, name)
+        if values:
+            facts.append(f"{name} {'|'.join(values)}")
+    for name in ("list", "side", "before", "after"):
+        if getattr(node, name):
+            facts.append(f"{name} {getattr(node, name)}")
+    facts += [f"{key}={value}" for key, value in node.feats]
+    facts += [name for name in ("party", "optional") if getattr(node, name)]
+    return "  ".join(facts)
+
+
+def _example(example: Example) -> str:
+    from stance.sinks.text import cut
+
+    text = "".join(piece for piece, _ in cut(example.text, 0, example.marks, brackets=True))
+    answers = [value for value in (example.side, example.voice, example.speaker) if value]
+    known = f"   known miss: {example.xfail}" if example.xfail else ""
+    return text + (f"   → {', '.join(answers)}" if answers else "") + known
