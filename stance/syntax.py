@@ -43,6 +43,8 @@ LOOSE: Final = "parataxis"
 _PIPES: Final = ("tok2vec", "transformer", "morphologizer", "parser")
 _TAG_PIPES: Final = ("tagger", "attribute_ruler")
 
+_ONLY_IN_CONTRACTIONS: Final = frozenset(("ca", "wo", "sha"))
+
 # White space other than single spaces between words, and lone surrogates, which spaCy cannot encode.
 _UNEVEN: Final = re.compile(r"^\s|\s$|\s\s|[^\S ]")
 _SPACE: Final = re.compile(r"\s+")
@@ -340,7 +342,32 @@ def _load(path: Path) -> Language:
         nlp = spacy.load(path, exclude=exclude)
     if "parser" not in nlp.pipe_names:
         raise ValueError("it has no component 'parser'")
+    if "uniqued" in str(components):
+        _one_norm_a_word(nlp)
     return nlp
+
+
+def _one_norm_a_word(nlp: Language) -> None:
+    """Make the norm of a token depend on its spelling alone.
+
+    The tokenizer's exceptions give a spelling several norms: *did* is "do" in *didn't*, *am* is "a.m." in
+    *9am*. A pipeline that embeds each spelling once a batch would take the first it meets for all of them,
+    and the tree of a sentence would depend on the sentences beside it.
+    """
+    orth, norm = nlp.vocab.strings["ORTH"], nlp.vocab.strings["NORM"]
+    tokenizer: Any = nlp.tokenizer
+    norms: dict[str, set[str]] = {}
+    rules = {}
+    for text, pieces in tokenizer.rules.items():
+        rules[text] = [{orth: piece[orth]} for piece in pieces]
+        for piece in pieces:
+            if norm in piece:
+                norms.setdefault(piece[orth], set()).add(piece[norm])
+    tokenizer.rules = rules
+    for spelling, found in norms.items():
+        # Whole words keep the norm that they have on their own; n't and the like have no other.
+        if len(found) == 1 and (not spelling.isalpha() or spelling.lower() in _ONLY_IN_CONTRACTIONS):
+            nlp.vocab[spelling].norm_ = next(iter(found))
 
 
 def _batches(order: Iterable[int], texts: Sequence[str]) -> Iterable[list[int]]:
@@ -401,7 +428,8 @@ def _tree(text: str, doc: Doc, places: list[int] | None, names: dict[int, str]) 
         # Hashes are unsigned; the array above is signed for the sake of the heads.
         known = names.get(key)
         if known is None:
-            known = names[key] = strings[key % 2**64]
+            known = strings[key % 2**64]
+            known = names[key] = "" if known == "_" else known
         return known
 
     spans = [(start, start + length) for start, length in zip(starts, lengths, strict=True)]
