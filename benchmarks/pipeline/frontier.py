@@ -1,0 +1,43 @@
+"""The short training runs behind the choice of the pipeline's shape, on the dev files alone.
+
+    python benchmarks/pipeline/frontier.py --treebank DIR --out DIR [--run NAME …]
+
+Each run writes its pipeline to OUT/NAME and its checkpoints to OUT/NAME.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from stance.pipeline_training import REFERENCE, SHIPPED, Settings, train
+
+SHORT = {"steps": 2000, "warmup": 200, "tag_every": 1}
+RUNS: dict[str, Settings] = {
+    "width 96, depth 4": replace(REFERENCE, shared_types=True, **SHORT),
+    "width 64, depth 4": replace(SHIPPED, **SHORT),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--treebank", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", nargs="*", default=list(RUNS), choices=list(RUNS))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in options.run:
+        print(name, flush=True)
+        record = train(
+            options.treebank,
+            options.out / name,
+            progress=lambda message: print(message, flush=True),
+            settings=RUNS[name],
+        )
+        (options.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
