@@ -8,14 +8,15 @@ A quotation beats indirect speech; the narrowest scope wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from stance.document import Quotation, Sentence
 from stance.evidence import Speaker
 from stance.labels import Voice
 from stance.lexicon import Hit, Mention, Scan, Tokens
+from stance.phrases import PhraseParser, Word
 from stance.rulebook import Rulebook
 
 # Words of grammar, not of the domain: they end the noun phrase in which a speaker is looked for.
@@ -28,8 +29,16 @@ _SUBORDINATORS: Final = frozenset(
 )
 _PRONOUNS: Final = frozenset("he she they it his her their its him them".split())
 _PERSON_PRONOUNS: Final = frozenset("he she him her his".split())
+_DEFINITE: Final = frozenset("the this his her their its".split())
 _FIRST_PERSON: Final = frozenset("i we my our us me".split())
-_DETERMINERS: Final = frozenset("the a an this that these those its their his her our some many several".split())
+# Auxiliaries and adverbs between a speaker and the verb.
+_BEFORE_VERB: Final = frozenset(
+    "has have had is was were are be been being also later then still again now would could will may might must "
+    "should can 'd 've 's not never further earlier already once just even only".split()
+)
+_RELATIVES: Final = frozenset(("which", "who"))
+# How many surnames a document keeps in mind.
+MAX_NAMES: Final = 64
 _CLAUSE_END: Final = frozenset(";")
 _OPENING: Final = frozenset("\"“«‘'`„‹(")
 _CLOSING: Final = frozenset("\"”»’')›")
@@ -63,6 +72,7 @@ class Context:
     expert: bool = False
     person: Speaker | None = None
     person_expert: bool = False
+    names: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,16 @@ class VoiceStage:
         self._nobody = rulebook.nobody
         self._others = rulebook.others
         self.unknown = Speaker(None, rulebook.nobody)
+        parser = PhraseParser(rulebook.lists, rulebook.irregular)
+        self._verbs = frozenset(
+            form
+            for name, items in rulebook.lists.items()
+            if name.startswith("voice-")
+            for item in items
+            for element in parser.parse(item)[:1]
+            if isinstance(element, Word)
+            for form in element.forms
+        )
 
     # -- surface layer ---------------------------------------------------------------------------------
 
@@ -130,6 +150,7 @@ class VoiceStage:
             expert=expert if speaker is not None and speaker.side != self._nobody else context.expert,
             person=person,
             person_expert=person_expert,
+            names=self._names(scan, context),
         )
         return Voices(
             scopes, quotations, main, speaker, expert, quoted_speaker, quoted_expert, after, sentence.text
@@ -192,7 +213,8 @@ class VoiceStage:
         """Speaker, whether an expert, and the first token of the speaker's phrase (for ``main``)."""
         tokens = scan.tokens
         if where == "inside":
-            speaker, expert = self.name(scan, hit.first, hit.last + 1, context)
+            first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
+            speaker, expert = self.name(scan, first, last, context)
             return speaker, expert, hit.first
         if where == "before":
             first = _phrase_start(tokens, hit.first, sentence.quotations)
@@ -209,6 +231,12 @@ class VoiceStage:
     ) -> tuple[Speaker, bool]:
         """The speaker named by tokens ``[first, last)`` and whether their view is an expert's."""
         tokens = scan.tokens
+        while last > first and (
+            tokens.words[last - 1] in _BEFORE_VERB
+            or tokens.words[last - 1].endswith("ly")
+            or not tokens.words[last - 1][0].isalnum()
+        ):
+            last -= 1
         words = tokens.words[first:last]
         content = [i for i in range(first, last) if tokens.words[i][0].isalnum()]
         if not content:
@@ -230,7 +258,44 @@ class VoiceStage:
             return Speaker(_clip(text), chosen.actor.speaker or self._others), expert or chosen.actor.expert
         if any(w in _FIRST_PERSON for w in words):
             return self.unknown, False
-        return Speaker(_clip(tokens.text[start:end]), self._others), expert
+        text = _clip(tokens.text[start:end])
+        known = next((context.names[w] for w in reversed(words) if w in context.names), None)
+        if known is not None:
+            return Speaker(text, known[0]), known[1]
+        if self._refers_back(tokens, content) and context.speaker is not None:
+            return Speaker(text, context.speaker.side), context.expert
+        return Speaker(text, self._others), expert
+
+    @staticmethod
+    def _refers_back(tokens: Tokens, content: Sequence[int]) -> bool:
+        """Is it "the ministry", "the statement": a definite description without a name of its own?"""
+        if tokens.words[content[0]] not in _DEFINITE or len(content) > 4:
+            return False
+        return not any(tokens.raw[i][0].isupper() for i in content[1:])
+
+    def _names(self, scan: Scan, context: Context) -> Mapping[str, tuple[str, bool]]:
+        """Surnames that were introduced with a role or nationality: "Norwegian minister Jonas Gahr"."""
+        tokens = scan.tokens
+        found: dict[str, tuple[str, bool]] = {}
+        for mention in scan.mentions:
+            if mention.actor.kind != "role":
+                continue
+            i = mention.last + 1
+            while i < len(tokens) and i <= mention.last + 3 and tokens.raw[i][0].isupper():
+                i += 1
+            surname = tokens.words[i - 1]
+            if i == mention.last + 1 or len(surname) < 3:
+                continue
+            first = _phrase_start(tokens, mention.first, ())
+            speaker, expert = self.name(scan, first, mention.last + 1, Context())
+            if speaker.side not in (self._others, self._nobody) or expert:
+                found[surname] = (speaker.side, expert)
+        if not found:
+            return context.names
+        merged = {**context.names, **found}
+        while len(merged) > MAX_NAMES:
+            merged.pop(next(iter(merged)))
+        return merged
 
     def _pronoun(self, word: str, raw: str, context: Context) -> tuple[Speaker, bool]:
         if word in _PERSON_PRONOUNS and context.person is not None:
@@ -339,10 +404,34 @@ def _clause_start(tokens: Tokens, last: int) -> int:
     return 0
 
 
+def _named_part(
+    tokens: Tokens, hit: Hit, quotations: Sequence[Quotation], verbs: frozenset[str]
+) -> tuple[int, int]:
+    """Tokens of a parenthetical reporting clause that name the speaker: outside marks, without the verb."""
+    first, last = hit.first, hit.last + 1
+    for q in quotations:
+        for i in range(hit.first, hit.last + 1):
+            if q.start <= tokens.starts[i] < q.end and i + 1 > first:
+                first = i + 1
+    while first < last and not tokens.words[first][0].isalnum():
+        first += 1
+    verb = next((i for i in range(last - 1, first - 1, -1) if tokens.words[i] in verbs), None)
+    if verb is None:
+        return first, last
+    if verb - first >= last - verb - 1 and verb > first:
+        return _phrase_start(tokens, verb, quotations) if verb - first > 6 else first, verb
+    return verb + 1, _phrase_end(tokens, verb + 1, quotations)
+
+
 def _phrase_start(tokens: Tokens, verb: int, quotations: Sequence[Quotation]) -> int:
     """First token of the noun phrase that ends before token ``verb`` (an apposition is stepped over)."""
     i = verb - 1
     words = tokens.words
+    if i >= 0 and words[i] in _RELATIVES:  # "Moscow, which says": the speaker stands before the comma
+        i -= 1
+        if i >= 0 and words[i] == ",":
+            i -= 1
+        verb = i + 1
     floor = 0
     for q in quotations:
         for j in range(i, -1, -1):
