@@ -155,10 +155,11 @@ def _reach(text: str, line: tuple[int, int], following: tuple[int, int]) -> int:
 
 # ------------------------------------------------------------------------------------ quotations
 
-# A quotation mark, or two single ones for a double one. Single marks inside a word are apostrophes.
+# A quotation mark, two single ones for a double one, or a rule of three and more, which quotes nothing.
+# Single marks inside a word are apostrophes.
 # A pattern that starts with a set of characters is ten times as fast as one that starts with a choice.
 _MARK = re.compile(
-    r"[\"“”„‟«»‹›‚'‘’‛`](?:(?<=`)`|(?<=')['’]|(?<=‘)[‘’]|(?<=’)’|(?<!\w['‘’‛])(?<!`)|(?<!`)(?!\w))"
+    r"([\"“”„‟«»‹›‚'‘’‛`])(?:\1{2,}+|(?<=`)`|(?<=')['’]|(?<=‘)[‘’]|(?<=’)’|(?<!\w['‘’‛])(?<!`)|(?<!`)(?!\w))"
 )
 _ELISION = re.compile(
     r"['‘’](?:\d\ds?\b|n['‘’](?!\w)|(?:em|n|til|tis|twas|cause|round|bout|cos)\b(?!['’]))",
@@ -214,6 +215,8 @@ def _marks(text: str, start: int, end: int) -> Iterator[_Mark]:
     for match in _MARK.finditer(text, start, end):
         first, last = match.span()
         sign = match.group()
+        if len(sign) > 2:
+            continue
         before = text[first - 1] if first > start else " "
         after = text[last] if last < end else " "
         # No quotation starts with these: the mark was torn from the words before it.
@@ -426,7 +429,7 @@ def _still_open(text: str, start: int, end: int, left_open: tuple[str, ...]) -> 
 
 def _alike(one: str, other: str) -> bool:
     """Whether two signs are of one style."""
-    return _FAMILY[one] == _FAMILY[other] and (one in _STRAIGHT) == (other in _STRAIGHT)
+    return _FAMILY.get(one) == _FAMILY[other] and (one in _STRAIGHT) == (other in _STRAIGHT)
 
 
 def _open_before(text: str, prev: str | None) -> tuple[str, ...]:
@@ -518,7 +521,7 @@ _NEXT = re.compile(r"(?P<space>\s*+)(?P<lead>[^\w]{0,12}+)(?P<word>[\w'’-]{0,4
 _TOKEN = re.compile(r"(?:.*[\s\"“„‘'’(\[{/–—-])?(.*)", re.DOTALL)
 _MIXED_CASE = re.compile(r"[a-z]{1,2}(?:-|l-)?[A-Z]")
 _ROMAN = re.compile(r"[IVXLivxl]{1,5}")
-_JOINED = re.compile(r"([\"“„«‘(\[]{0,2})(?:([IA])\s|([^\W\d_][^\W\d_]+))")
+_JOINED = re.compile(r"([\"“„«‘(\[]{0,2}|[–—-]\s)(?:([IA])\s|([^\W\d_][^\W\d_]+)(:?))")
 _LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
 _DOMAINS = _words("com net org info html")
 _BRACKETED = re.compile(r"[(\[][^()\[\]]{0,500}+[)\]]")
@@ -653,14 +656,14 @@ def _joined(text: str, first: int, at: int, last: int, end: int) -> bool:
     before = text[at - 1 : at]
     if match is None or not (before.islower() or before.isdigit() or before in ")%]\"”’»"):
         return False
-    single, word = match.group(2), match.group(3)
-    if word and not (word[0].isupper() and word[1].islower()):
-        return False
+    lead, _, word, turn = match.groups("")
+    if word and not (word[0].isupper() and word[1].islower()) and not (word.isupper() and (turn or lead)):
+        return False  # capitals only in a turn of an interview (“right?SMITH: Yes”) or a bracket
     token = _token(text, first, at)
-    if last == at + 1 and not match.group(1):  # what may be an address or an abbreviation
+    if text[at:last] == "." and not lead:  # what may be an address or an abbreviation
         if token in _TITLES or token in _MONTHS or (len(token) < 2 and not token.isdigit()):
             return False
         if word and (word.lower() in _DOMAINS or (len(word) <= 3 and word not in _STARTERS)):
             return False
     around = text[max(first, at - 40) : last + 40].split()
-    return bool(single or word) and not any(_LINK.search(part) for part in around)
+    return not any(_LINK.search(part) for part in around)

@@ -161,6 +161,7 @@ SPLITS = [
     "It cost a million.¦The end.|In 2015.¦It was late.",
     "He left.¦“We stay.”|“They stayed.”¦She left.",
     'He left.¦"We stay," she said.¦"They go."',
+    "SMITH: Is it right?¦JONES: Yes.¦(BEGIN VIDEO CLIP) It is.¦- We go, he said.",
     "Example.Com said so.|Mr.Smith did not.",
     "See\u00a0No.\u00a05 of\u00a0Mr.\u00a0Smith.\u00a0|\u2009It\u202fis.",
     "He left.\u200b \u200fThe others stayed.",
@@ -263,6 +264,7 @@ STYLES = [
     ("‘The soldiers’ families left,’ he said.", ["The soldiers’ families left,"]),
     ('A 6" pipe and a 5\'10" man at 50°27\'00".', []),
     ('He said "" and "  ".', []),
+    ('""" He said so. """', []),
 ]
 
 
