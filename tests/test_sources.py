@@ -356,7 +356,8 @@ def test_lines_of_text_are_single_sentences(tmp_path: Path) -> None:
 def test_markdown_loses_its_markup_and_keeps_its_words() -> None:
     source = (
         '---\ntitle: "A title"\ndate: 2024-05-01\n---\n# Heading #\n\nSome *emphasis* and **bold '
-        "[link](http://x)** and `code`.\n\n> quoted line\n\n- item one\n1. item two\n\n```\ncode block\n```\n![picture](a.png)\n"
+        "[link](http://x)** and `code`.\n\n> quoted line\n\n- item one\n1. item two\n\n"
+        "```\ncode block\n```\n![picture](a.png)\n"
         "<div>kept</div> 5 \\* 3 snake_case_name\n"
     )
     text, meta = unmarked(source)
@@ -408,7 +409,7 @@ def test_names_win_over_content_and_content_over_media_type() -> None:
 
 GERMAN = (
     "Der Minister sagte am Montag, dass die Gespräche in der Hauptstadt stattgefunden haben "
-    "und fortgesetzt werden. Es ist nicht klar, wann die Parteien sich wieder treffen, aber beide Seiten sind bereit."
+    "und fortgesetzt werden. Es ist nicht klar, wann sie sich treffen, aber beide Seiten sind bereit."
 )
 RUSSIAN = "Министр заявил в понедельник, что переговоры прошли в столице и будут продолжены."
 

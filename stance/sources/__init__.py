@@ -81,7 +81,8 @@ def _read_one(name: str, options: ReadOptions) -> Iterator[Item]:
                 return
             module, function = _READERS[chosen]
             reader: Reader = getattr(importlib.import_module(module), function)
-            yield from reader(raw, replace(options, format=chosen))
+            named = options.encoding or encoding.named(raw.charset)
+            yield from reader(raw, replace(options, format=chosen, encoding=named))
     except ReadError as fault:
         yield Fault("stdin" if fault.place == STDIN else fault.place, fault.message)
 

@@ -96,6 +96,21 @@ def guess(head: bytes) -> tuple[str | None, int]:
     return (encoding, skip) if encoding else (_unmarked_utf16(head), 0)
 
 
+def named(charset: str | None) -> str | None:
+    """The codec that a server or page names, if it is one that the bytes themselves would not show."""
+    if charset is None:
+        return None
+    name = charset.strip().lower()
+    if name in ("iso-8859-1", "latin-1", "latin1", "ascii", "us-ascii"):  # browsers read these so too
+        return "cp1252"
+    try:
+        known = codecs.lookup(name).name
+        b"".decode(known)
+    except (LookupError, UnicodeError):
+        return None
+    return None if known.startswith(("utf-8", "utf-16", "utf-32")) else known
+
+
 def decode(data: bytes, encoding: str | None = None) -> Decoded:
     """The text of `data`, newlines untouched, the byte order mark dropped; never fails."""
     skip = mark_of(data)[1] if encoding is None or "utf" in encoding.lower() else 0

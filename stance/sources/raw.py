@@ -56,7 +56,8 @@ class ReadError(StanceError):
 class Raw:
     """An open input: the name for messages and records, a peekable stream, what is known of its kind.
 
-    `file_name` is what the extension is taken from (without `.gz`), `media_type` what a server said.
+    `file_name` is what the extension is taken from (without `.gz`); `media_type` and `charset` are what a
+    server said, `link` is where it was found in the end.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Raw:
     file_name: str
     media_type: str | None = None
     link: str | None = None
+    charset: str | None = None
 
     def whole(self, limit: int) -> bytes:
         """All bytes, or a `ReadError` when there are more than `limit`."""
@@ -150,7 +152,7 @@ def unpacked(raw: Raw) -> Raw:
         return raw
     file_name = raw.file_name[:-3] if raw.file_name.lower().endswith(".gz") else raw.file_name
     stream = io.BufferedReader(GunzipReader(raw.stream, raw.name), _CHUNK)
-    return Raw(raw.name, stream, file_name, raw.media_type, raw.link)
+    return Raw(raw.name, stream, file_name, raw.media_type, raw.link, raw.charset)
 
 
 def _stdin() -> Raw:
@@ -162,14 +164,14 @@ def _stdin() -> Raw:
 
 
 def _fetched(url: str, options: ReadOptions) -> Raw:
-    from stance.sources.fetch import fetch
+    from stance.sources.fetch import fetch_page
 
-    page = fetch(
+    page = fetch_page(
         url, allow_private=options.allow_private, timeout=options.timeout, limit=options.max_document
     )
     stream: io.BufferedReader[Any] = io.BufferedReader(io.BytesIO(page.body))
     path = page.url.partition("?")[0].rpartition("/")[2]
-    return Raw(url, stream, path, page.media_type, page.url)
+    return Raw(url, stream, path, page.media_type, page.url, page.charset)
 
 
 def _cure(fault: OSError) -> str:
