@@ -1,4 +1,4 @@
-"""spaCy DocBin: a Doc per document, its sentences as spans ``stance``, the records as JSON in ``user_data``."""
+"""spaCy DocBin: a Doc per document, its sentences as spans ``stance``, its records as JSON."""
 
 from __future__ import annotations
 

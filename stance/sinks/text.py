@@ -31,6 +31,7 @@ _LABEL_WIDTH: Final = max(map(len, SHORT.values()))
 _VOICE_WIDTH: Final = 18
 _NARROW: Final = 76  # below this many cells the voice goes on a line of its own
 _MAX_TEXT: Final = 96
+_BARS_FROM: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class TextSink:
             self._lines(sentence(record, self._paint, self._options))
         carried, own = tally(records)
         if not single:
-            self._lines(["", *summary(carried, own, self._paint), ""])
+            self._lines(["", *summary(carried, own, self._paint, self._options.width), ""])
         self._documents += 1
         self._carried += carried
         self._own += own
@@ -77,7 +78,13 @@ class TextSink:
             title = (
                 f"all {total} sentences" if total == self._documents else f"all {self._documents} documents"
             )
-            self._lines(["", self._paint(title, bold=True), *summary(self._carried, self._own, self._paint)])
+            self._lines(
+                [
+                    "",
+                    self._paint(title, bold=True),
+                    *summary(self._carried, self._own, self._paint, self._options.width),
+                ]
+            )
         self._stream.flush()
 
     def _lines(self, lines: Iterable[str]) -> None:
@@ -215,10 +222,14 @@ def tally(records: Iterable[Record]) -> tuple[Counter[Label], Counter[Label]]:
     return Counter(Label(r["label"]) for r in given), Counter(Label(r["own_label"]) for r in given)
 
 
-def summary(carried: Counter[Label], own: Counter[Label], paint: Paint) -> list[str]:
-    """Two lines: what the text carries, and what it says in its own voice."""
+def summary(carried: Counter[Label], own: Counter[Label], paint: Paint, width: int) -> list[str]:
+    """Two lines: what the text carries, and what it says in its own voice; with bars where they fit."""
     digits = len(str(max([1, *carried.values(), *own.values()])))
-    return [_counts("carried", carried, digits, paint), _counts("own voice", own, digits, paint)]
+    lines = []
+    for name, counts in (("carried", carried), ("own voice", own)):
+        line = _counts(name, counts, digits, paint)
+        lines.append(f"{line}   {_bar(counts, paint)}" if width >= _BARS_FROM else line)
+    return lines
 
 
 def _counts(name: str, counts: Counter[Label], digits: int, paint: Paint) -> str:
@@ -226,7 +237,7 @@ def _counts(name: str, counts: Counter[Label], digits: int, paint: Paint) -> str
         paint.label(label, f"{SHORT[label]} {counts[label]:>{digits}}", bold=bool(counts[label]) or None)
         for label in Label
     ]
-    return f"  {name:<{_LABEL_WIDTH}}  " + "   ".join(shown) + "   " + _bar(counts, paint)
+    return f"  {name:<{_LABEL_WIDTH}}  " + "   ".join(shown)
 
 
 def _bar(counts: Counter[Label], paint: Paint, width: int = 24) -> str:
