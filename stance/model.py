@@ -24,6 +24,8 @@ from stance.labels import NO_FRAME
 SCHEMA: Final = "stance-model/1"
 _SWAP: Final = str.maketrans({"\x01": "\x02", "\x02": "\x01"})
 _WINDOW: Final = 5
+# Families of smoothed words: all words, and those after and before an actor of each side.
+SMOOTH_KEYS: Final = ("e", "ea:{0}", "ea:{1}", "eb:{0}", "eb:{1}")
 _FIRST: Final = frozenset("i we my our us me".split())
 _QUOTES: Final = frozenset("\"“”«»„")
 
@@ -104,7 +106,22 @@ def word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, floa
                 features[f"after:{actor} {other}"] = 1.0
             for other in words[max(0, i - _WINDOW) : i]:
                 features[f"before:{actor} {other}"] = 1.0
-    return features
+    return features | _smooth_features(features)
+
+
+def _smooth_features(features: Mapping[str, float]) -> dict[str, float]:
+    """Shares of words, whose weights are smoothed over words of like use: what a rare word may still tell."""
+    groups: dict[str, list[str]] = {}
+    for name in features:
+        family, _, rest = name.partition(":")
+        if family == "w":
+            groups.setdefault("e", []).append(rest)
+        elif family in ("after", "before"):
+            actor, _, word = rest.partition(" ")
+            groups.setdefault(f"e{family[0]}:{actor}", []).append(word)
+    return {
+        f"{key} {word}": 1.0 / math.sqrt(max(3, len(words))) for key, words in groups.items() for word in words
+    }
 
 
 def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:

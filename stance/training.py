@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 import sklearn
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
@@ -26,6 +26,7 @@ from stance import model as models
 from stance.errors import StanceError
 from stance.gold import Labelled
 from stance.labels import NO_FRAME, Label
+from stance.phrases import WORD, lower
 from stance.version import __version__
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -51,6 +52,8 @@ class Options:
     framed_weight: float = 1.0
     opinion_weight: float = 1.0
     min_articles: int = MIN_ARTICLES
+    smooth: float = 1.0
+    stages: int = 2
     seed: int = 0
 
 
@@ -94,6 +97,70 @@ def vocabulary(examples: Sequence[Example], min_articles: int) -> list[str]:
             twin = models.mirror(name)
             articles[min(name, twin)].add(example.gold.article)
     return [name for name, found in articles.items() if len(found) >= min_articles]
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Distributional vectors of frequent words; they only smooth the weights of words and never ship.
+
+    ``array`` is (words, dimensions), rows of length one.
+    """
+
+    words: tuple[str, ...]
+    array: Array
+
+    def projection(self, table: Table) -> csr_matrix:
+        """From the smoothed features of a table (``e:``, ``ea:{0}``, ``eb:{1}`` …) to dimensions, block by block."""
+        row = {word: i for i, word in enumerate(self.words)}
+        blocks = {key: n for n, key in enumerate(models.SMOOTH_KEYS)}
+        width = self.array.shape[1]
+        rows, columns, data = [], [], []
+        for name, column in table.column.items():
+            key, _, word = name.rpartition(" ")
+            if key in blocks and word in row:
+                rows += [column] * width
+                columns += range(blocks[key] * width, (blocks[key] + 1) * width)
+                data += self.array[row[word]].tolist()
+        return csr_matrix((data, (rows, columns)), shape=(len(table.names), width * len(blocks)))
+
+
+def learn_vectors(texts: Iterable[tuple[str, str]], *, dimensions: int = 50, min_articles: int = 20) -> Vectors:
+    """Vectors of words in at least ``min_articles`` articles, from unlabelled ``(article, text)`` pairs.
+
+    Positive pointwise mutual information in a window of five, smoothed contexts, truncated SVD
+    (Levy, Goldberg & Dagan 2015).
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    articles: dict[str, set[str]] = defaultdict(set)
+    sentences = []
+    for article, text in texts:
+        words = [lower(match.group()) for match in WORD.finditer(text)]
+        sentences.append(words)
+        for word in words:
+            articles[word].add(article)
+    known = sorted(w for w, found in articles.items() if len(found) >= min_articles and len(w) > 1 and w[0].isalpha())
+    index = {word: i for i, word in enumerate(known)}
+    rows, columns, data = [], [], []
+    for words in sentences:
+        places = [index.get(word, -1) for word in words]
+        for i, a in enumerate(places):
+            for distance in range(1, 6):
+                if a >= 0 and i + distance < len(places) and (b := places[i + distance]) >= 0:
+                    rows.append(a)
+                    columns.append(b)
+                    data.append(1.0 / distance)
+    counts = csr_matrix((np.array(data, dtype=np.float32), (rows, columns)), shape=(len(known), len(known)))
+    counts = (counts + counts.T).tocoo()
+    totals = np.asarray(counts.sum(axis=1)).ravel() + 1e-9
+    context = totals**0.75 / (totals**0.75).sum()
+    pmi = np.log(counts.data / (totals[counts.row] * context[counts.col]))
+    keep = pmi > 0
+    ppmi = csr_matrix((pmi[keep], (counts.row[keep], counts.col[keep])), shape=counts.shape)
+    u, s, _ = randomized_svd(ppmi, n_components=dimensions, random_state=0, n_iter=4)
+    array = u * np.sqrt(s)
+    array /= np.linalg.norm(array, axis=1, keepdims=True) + 1e-9
+    return Vectors(tuple(known), array.astype(np.float32).astype(float))
 
 
 def _fit(x: csr_matrix, mirrored: csr_matrix, y: Array, y_mirrored: Array, c: float, weight: Mapping[int, float]) -> Any:
@@ -154,16 +221,34 @@ def targets(examples: Sequence[Example], sides: Sequence[str]) -> Targets:
 
 
 def fit_linear(
-    rows: Sequence[Values], goal: Targets, names: Iterable[str], frame_c: float, opinion_c: float, options: Options
+    rows: Sequence[Values],
+    goal: Targets,
+    names: Iterable[str],
+    frame_c: float,
+    opinion_c: float,
+    options: Options,
+    vectors: Vectors | None = None,
 ) -> Weights:
-    """Both heads over the named features, symmetric under ``mirror``."""
+    """Both heads over the named features, symmetric under ``mirror``; with vectors also over smoothed words."""
     table = Table(names)
     x, m = table.matrix(rows), table.matrix(rows, mirror=True)
+    smooth, project = None, None
+    if vectors is not None:
+        smooth = Table(f"{key} {word}" for key in models.SMOOTH_KEYS for word in vectors.words)
+        project = vectors.projection(smooth) * options.smooth
+        x = hstack([x, smooth.matrix(rows) @ project]).tocsr()
+        m = hstack([m, smooth.matrix(rows, mirror=True) @ project]).tocsr()
     boost = {1: options.framed_weight, 2: options.framed_weight}
     frame = _fit(x, m, goal.frame, goal.mirrored_frame, frame_c, boost)
     opinion = _fit(x, m, goal.opinion, goal.opinion, opinion_c, {1: options.opinion_weight})
-    coefficient = opinion.coef_[0] if opinion.coef_.shape[0] == 1 else opinion.coef_[1]
-    return symmetric(table, _frame_weights(frame, len(table.names)), coefficient)
+    three = _frame_weights(frame, x.shape[1])
+    two = opinion.coef_[0]
+    size = len(table.names)
+    weights = symmetric(table, three[:, :size], two[:size])
+    if smooth is not None and project is not None:
+        # A weight of a dimension is a weight of every word that has a share in it.
+        weights |= symmetric(smooth, (project @ three[:, size:].T).T, project @ two[size:])
+    return weights
 
 
 def scores(weights: Weights, values: Values) -> tuple[float, float, float, float]:
@@ -197,17 +282,28 @@ def fold_in(first: Weights, second: Weights) -> Weights:
     return result
 
 
-def fit_weights(examples: Sequence[Example], sides: Sequence[str], options: Options, *, hybrid: bool) -> Weights:
+def fit_weights(
+    examples: Sequence[Example],
+    sides: Sequence[str],
+    options: Options,
+    *,
+    hybrid: bool,
+    vectors: Vectors | None = None,
+) -> Weights:
     """The whole table of weights from examples; for the hybrid in two stages."""
     goal = targets(examples, sides)
     names = vocabulary(examples, options.min_articles)
-    first = fit_linear([e.first for e in examples], goal, names, options.word_c, options.opinion_c, options)
+    if hybrid and options.stages == 1:
+        names = names + sorted({name for e in examples for name in e.second})
+        rows = [{**e.first, **e.second} for e in examples]
+        return fit_linear(rows, goal, names, options.word_c, options.opinion_c, options, vectors)
+    first = fit_linear([e.first for e in examples], goal, names, options.word_c, options.opinion_c, options, vectors)
     if not hybrid:
         return first
     weigh = [i for i, e in enumerate(examples) if e.weigh]
     if len(weigh) < FOLDS:
         raise StanceError("too few sentences to weigh rule evidence; give data from which no rule was written")
-    z = _out_of_fold_scores(examples, sides, options, weigh)
+    z = _out_of_fold_scores(examples, sides, options, weigh, vectors)
     rows = [_with_links(examples[i].second, z[n]) for n, i in enumerate(weigh)]
     chosen = [examples[i] for i in weigh]
     counts = Counter(min(n, models.mirror(n)) for e in chosen for n in e.second)
@@ -217,7 +313,11 @@ def fit_weights(examples: Sequence[Example], sides: Sequence[str], options: Opti
 
 
 def _out_of_fold_scores(
-    examples: Sequence[Example], sides: Sequence[str], options: Options, weigh: Sequence[int]
+    examples: Sequence[Example],
+    sides: Sequence[str],
+    options: Options,
+    weigh: Sequence[int],
+    vectors: Vectors | None,
 ) -> list[tuple[float, float, float, float]]:
     """First-stage scores of the weighing sentences from models that never saw their article."""
     groups = [examples[i].gold.article for i in weigh]
@@ -226,7 +326,8 @@ def _out_of_fold_scores(
         out = {examples[weigh[n]].gold.article for n in held}
         rest = [e for e in examples if e.gold.article not in out]
         names = vocabulary(rest, options.min_articles)
-        first = fit_linear([e.first for e in rest], targets(rest, sides), names, options.word_c, options.opinion_c, options)
+        rows = [e.first for e in rest]
+        first = fit_linear(rows, targets(rest, sides), names, options.word_c, options.opinion_c, options, vectors)
         for n in held:
             z[n] = scores(first, examples[weigh[n]].first)
     return z
@@ -236,7 +337,13 @@ def _out_of_fold_scores(
 
 
 def out_of_fold(
-    examples: Sequence[Example], sides: Sequence[str], options: Options, *, hybrid: bool, progress: Progress
+    examples: Sequence[Example],
+    sides: Sequence[str],
+    options: Options,
+    *,
+    hybrid: bool,
+    progress: Progress,
+    vectors: Vectors | None = None,
 ) -> tuple[list[int], list[tuple[float, float, float, float]]]:
     """Scores of the weighing sentences (all sentences if none weighs) from models that never saw their article."""
     held_out = [i for i, e in enumerate(examples) if e.weigh] or list(range(len(examples)))
@@ -246,7 +353,7 @@ def out_of_fold(
         progress(f"cross-validation {number}/{FOLDS}")
         out = {examples[held_out[n]].gold.article for n in held}
         rest = [e for e in examples if e.gold.article not in out]
-        weights = fit_weights(rest, sides, options, hybrid=hybrid)
+        weights = fit_weights(rest, sides, options, hybrid=hybrid, vectors=vectors)
         for n in held:
             example = examples[held_out[n]]
             result[n] = scores(weights, {**example.first, **(example.second if hybrid else {})})
@@ -308,6 +415,7 @@ def train(
     engine: str,
     options: Options,
     progress: Progress,
+    vectors: Vectors | None = None,
 ) -> tuple[Weights, dict[str, Any]]:
     """Weights and the numbers of the decision, with figures out of fold.
 
@@ -315,7 +423,7 @@ def train(
         The weights, and a part of the card: ``decision``, ``families``, ``figures``.
     """
     hybrid = engine == "hybrid"
-    indices, raw = out_of_fold(examples, sides, options, hybrid=hybrid, progress=progress)
+    indices, raw = out_of_fold(examples, sides, options, hybrid=hybrid, progress=progress, vectors=vectors)
     held = [examples[i] for i in indices]
     z = np.array(raw)
     goal = targets(held, sides)
@@ -325,7 +433,7 @@ def train(
     decision = calibrate(z[natural], goal.frame[natural], goal.opinion[natural])
     decision |= thresholds(z[natural], [e for e, n in zip(held, natural, strict=True) if n], decision, sides)
     progress("fitting the weights that ship")
-    weights = fit_weights(examples, sides, options, hybrid=hybrid)
+    weights = fit_weights(examples, sides, options, hybrid=hybrid, vectors=vectors)
     rounded = {name: (round(a, 5), round(b, 5), round(c, 5), round(d, 5)) for name, (a, b, c, d) in weights.items()}
     kept = {name: row for name, row in rounded.items() if any(abs(v) >= 0.001 for v in row)}
     return kept, {

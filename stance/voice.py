@@ -36,6 +36,8 @@ _BEFORE_VERB: Final = frozenset(
     "has have had is was were are be been being also later then still again now would could will may might must "
     "should can 'd 've 's not never further earlier already once just even only".split()
 )
+_RELATIVES_OF_OBJECTS: Final = frozenset(("that", "which", "who", "whom"))
+_PREPOSITIONS: Final = frozenset("of for in to with from by at on against near".split())
 _RELATIVES: Final = frozenset(("which", "who"))
 # How many surnames a document keeps in mind.
 MAX_NAMES: Final = 64
@@ -126,7 +128,9 @@ class VoiceStage:
         scopes = []
         for hit in scan.hits:
             if hit.rule.effect == "voice" and not _inside(hit.start, hit.end, sentence.quotations):
-                scopes.append(self._scope(sentence, scan, hit, context))
+                scope = self._scope(sentence, scan, hit, context)
+                if any(c.isalnum() for c in sentence.text[scope.start : scope.end]):
+                    scopes.append(scope)
         return self.assemble(sentence, scan, tuple(scopes), context)
 
     def assemble(self, sentence: Sentence, scan: Scan, scopes: tuple[Scope, ...], context: Context) -> Voices:
@@ -190,7 +194,8 @@ class VoiceStage:
         size = len(sentence.text)
         covers = hit.rule.covers or "sentence"
         if covers == "after":
-            start, end = hit.end, size
+            # "He said at the meeting:" announces words that this sentence does not hold.
+            start, end = hit.end, hit.end if sentence.text.rstrip().endswith(":") else size
         elif covers == "clause-after":
             start, end = hit.end, _clause_end(tokens, hit.last + 1, size)
         elif covers == "before":
@@ -200,8 +205,10 @@ class VoiceStage:
         where = hit.rule.speaker or "none"
         speaker, expert, first = self._speaker(sentence, scan, hit, where, context)
         before = tokens.words[first - 1] if first > 0 else ""
-        main = before not in _SUBORDINATORS and not (
-            first > 1 and before == "," and tokens.words[first - 2] in _SUBORDINATORS
+        main = not (
+            before in _SUBORDINATORS
+            or (first > 1 and before == "," and tokens.words[first - 2] in _SUBORDINATORS)
+            or (first > 2 and before in _RELATIVES_OF_OBJECTS)
         )
         return Scope(start, end, Voice.ATTRIBUTED, speaker, (hit.start, hit.end), hit.rule.id, main, expert)
 
@@ -248,7 +255,7 @@ class VoiceStage:
         override = next((m for m in inside if m.actor.kind == "role" and m.actor.speaker is not None), None)
         expert = any(m.actor.expert for m in inside)
         sided = [m for m in inside if m.actor.kind != "role" and m.actor.speaker is not None]
-        chosen = _choose(sided, content[-1], near_end)
+        chosen = _choose(sided, content[-1], near_end, tokens)
         if override is not None:
             # "a Russian analyst", "former Ukrainian president": the role outweighs the nationality.
             return Speaker(_clip(tokens.text[start:end]), override.actor.speaker or self._others), expert
@@ -364,13 +371,16 @@ def merge(surface: Sequence[Scope], trees: Sequence[Scope]) -> tuple[Scope, ...]
     return (*trees, *kept)
 
 
-def _choose(mentions: Sequence[Mention], last_word: int, near_end: bool) -> Mention | None:
-    """The mention that heads a speaker's phrase: a person at its edge, else the first one."""
+def _choose(mentions: Sequence[Mention], last_word: int, near_end: bool, tokens: Tokens) -> Mention | None:
+    """The mention that heads a speaker's phrase: a name at its edge, else a person, else the first one."""
     if not mentions:
         return None
     if near_end:
         nearest = mentions[-1]
-        if nearest.actor.kind in _PERSON_KINDS and last_word - nearest.last <= 1:
+        before = tokens.words[nearest.first - 1] if nearest.first else ""
+        if before == "the" and nearest.first > 1:
+            before = tokens.words[nearest.first - 2]
+        if last_word - nearest.last <= 1 and (nearest.actor.kind in _PERSON_KINDS or before not in _PREPOSITIONS):
             return nearest
     persons = [m for m in mentions if m.actor.kind in _PERSON_KINDS]
     if persons and not near_end:
