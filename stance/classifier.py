@@ -15,6 +15,7 @@ from stance.document import Document, Sentence
 from stance.errors import StanceError
 from stance.evidence import Analysis, Evidence, Verdict, Versions
 from stance.gather import Gathered, Gatherer, Seen
+from stance.gold import Labelled
 from stance.labels import ENGINES, NO_FRAME, Label, NotCounted, Voice
 from stance.reasons import reason
 from stance.resources import resource
@@ -110,6 +111,14 @@ class Classifier:
                 seen.append(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
             for gathered in self.gather(seen):
                 yield self.decide(gathered)
+
+    def gather_sentences(self, sentences: Iterable[SentenceLike | Labelled]) -> list[Gathered]:
+        """Evidence of single sentences, before any decision."""
+        seen = []
+        for item in sentences:
+            sentence = _sentence({"text": item.text, "prev": item.prev} if isinstance(item, Labelled) else item)
+            seen.append(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
+        return self.gather(seen)
 
     def gather(self, seen: Sequence[Seen]) -> list[Gathered]:
         """Evidence of each sentence; trees are asked for only where a rule could use one."""

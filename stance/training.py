@@ -8,10 +8,12 @@ scale, shift and thresholds of the decision come from predictions out of fold, g
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +25,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from stance import model as models
+from stance.classifier import BATCH_SENTENCES, Classifier
 from stance.errors import StanceError
-from stance.gold import Labelled
+from stance.gold import Labelled, read
 from stance.labels import NO_FRAME, Label
 from stance.phrases import WORD, lower
 from stance.version import __version__
@@ -500,3 +503,80 @@ _UNIT: Final = {
 def fingerprint(paths: Sequence[Path]) -> dict[str, str]:
     """Digests of the training files, by file name."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+# -- one run ---------------------------------------------------------------------------------------------
+
+
+def prepare(classifier: Classifier, data: Iterable[Labelled], *, weigh: bool, progress: Progress) -> list[Example]:
+    """Features of labelled sentences; trees are asked for as at prediction time."""
+    slot = models.slots(classifier.sides)
+    result: list[Example] = []
+    items = list(data)
+    for start in range(0, len(items), BATCH_SENTENCES):
+        batch = items[start : start + BATCH_SENTENCES]
+        for item, gathered in zip(batch, classifier.gather_sentences(batch), strict=True):
+            first = models.word_features(gathered, slot) | models.surface_features(gathered, slot)
+            result.append(Example(item, first, models.rule_features(gathered, slot), weigh))
+        progress(f"features {min(start + BATCH_SENTENCES, len(items))}/{len(items)}")
+    return result
+
+
+def run(
+    classifier: Classifier,
+    *,
+    data: Sequence[Path],
+    weigh: Sequence[Path],
+    unlabelled: Path | None,
+    engine: str,
+    out: Path,
+    options: Options,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Read, fit, and write a model with its card; returns the card."""
+    examples: list[Example] = []
+    for path in data:
+        progress(f"reading {path.name}")
+        examples += prepare(classifier, read(path), weigh=not weigh, progress=progress)
+    for path in weigh:
+        progress(f"reading {path.name}")
+        examples += prepare(classifier, read(path), weigh=True, progress=progress)
+    vectors = None
+    if unlabelled is not None:
+        progress(f"vectors of words from {unlabelled.name}")
+        vectors = learn_vectors(_pairs(unlabelled))
+    weights, part = train(
+        examples, classifier.sides, engine=engine, options=options, progress=progress, vectors=vectors
+    )
+    paths = [*data, *weigh, *([unlabelled] if unlabelled else [])]
+    counts = Counter(e.gold.label.value for e in examples if e.gold.label is not None)
+    card = {
+        **part,
+        "rules": classifier.rulebook.digest,
+        "pipeline": classifier.versions.pipeline,
+        "codebook": classifier.rulebook.codebook,
+        "data": fingerprint(paths),
+        "roles": {"words": [p.name for p in data], "weights_of_evidence": [p.name for p in weigh or data]},
+        "counts": dict(sorted(counts.items())),
+        "intended_use": "labels for people who monitor news, beside the words and rules that made them; not a "
+        "judgement of truth, of writers or of outlets",
+        "known_weaknesses": [
+            "learnt mostly from text of 2021 and 2022",
+            "irony, and insinuation without a cue of any rule",
+            "headlines are harder than running text",
+            "opinion is where annotation passes disagree most, and so is the model",
+        ],
+    }
+    models.save(out, weights, card)
+    return card
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                yield str(row.get("article", number)), str(row["text"])
+            except (ValueError, KeyError, AttributeError) as error:
+                raise StanceError(f"{path}:{number}: needs a JSON object with 'text' ({error})") from None

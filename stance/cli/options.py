@@ -41,6 +41,13 @@ def engine_options(function: Function) -> Function:
     return function
 
 
+def rule_folder_options(function: Function) -> Function:
+    """--rules and --overlay, for commands that need no engine."""
+    for option in reversed(rule_options()):
+        function = option(function)
+    return function
+
+
 def rule_options() -> tuple[Callable[[Function], Function], Callable[[Function], Function]]:
     """--rules and --overlay."""
     return (

@@ -29,12 +29,6 @@ def command() -> None:
     """Read and check the rules."""
 
 
-def _rule_folders(function: Any) -> Any:
-    for option in reversed(options.rule_options()):
-        function = option(function)
-    return function
-
-
 @command.command(
     "list",
     cls=StanceCommand,
@@ -53,7 +47,7 @@ def _rule_folders(function: Any) -> Any:
 @click.option(
     "-f", "--format", "form", type=click.Choice(("text", "jsonl")), default="text", show_default=True
 )
-@_rule_folders
+@options.rule_folder_options
 def list_rules(
     effect: str | None,
     kind: str | None,
@@ -88,7 +82,7 @@ def list_rules(
     "show", cls=StanceCommand, examples=("stance rules list --family naming", "stance rules show RULE-ID")
 )
 @click.argument("rule_id", metavar="ID")
-@_rule_folders
+@options.rule_folder_options
 def show(rule_id: str, rules: str | None, overlay: str | None) -> None:
     """Everything about the rule ID: what it matches, why, and the examples that test it."""
     book = loading.rulebook(rules, overlay)
@@ -110,7 +104,7 @@ def schema() -> None:
     examples=("stance rules check", "stance rules check RULE-ID", "stance rules check --overlay our-rules"),
 )
 @click.argument("rule_id", required=False, metavar="[ID]")
-@_rule_folders
+@options.rule_folder_options
 def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
     """Run every rule's examples, as written and with the sides swapped; exit code 1 if one fails."""
     from stance.rulecheck import check as run
