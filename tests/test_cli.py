@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from click.testing import CliRunner, Result
 from fake_classifier import FakeClassifier
 
 from stance.cli import cli, loading
+from stance.cli.progress import Progress
 from stance.cli.root import COMMANDS, LazyGroup
 from stance.schema import record_schema
 
@@ -422,6 +424,37 @@ def test_resume_repeats_nothing_and_loses_nothing(
         assert not partial.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_kills_at_any_moment_leave_the_same_rows(tmp_path: Path) -> None:
+    paths = many(tmp_path, 60)
+    slow = (
+        "import time; from stance.sinks import files; files.CHECKPOINT_SECONDS = 0\n"
+        "stream = FakeClassifier.stream\n"
+        "def slowly(self, documents):\n"
+        "    for analysis in stream(self, documents): time.sleep(0.005); yield analysis\n"
+        "FakeClassifier.stream = slowly\n"
+    )
+    code = FAKE_MAIN.format(tests=str(Path(__file__).parent)).replace("main()\n", f"{slow}main()\n")
+    arguments = [sys.executable, "-c", code, "classify", *paths, "-o"]
+    subprocess.run([*arguments, str(tmp_path / "whole.jsonl")], check=True, timeout=60)
+    target, partial = tmp_path / "out.jsonl", tmp_path / ".out.jsonl.partial"
+    rng = random.Random(7)
+    kills = 0
+    while not target.exists():
+        before = partial.stat().st_size if partial.exists() else 0
+        child = subprocess.Popen([*arguments, str(target), "--resume"], stderr=subprocess.DEVNULL)
+        while child.poll() is None and kills < 6:
+            if partial.exists() and partial.stat().st_size > before + rng.randrange(3000):
+                child.kill()
+                kills += 1
+                break
+            time.sleep(0.002)
+        child.wait(60)
+    assert kills == 6
+    assert target.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == ["out.jsonl"]
+
+
 def test_resume_notices_other_inputs_and_other_settings(
     run: Run, tmp_path: Path, fake: FakeClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,7 +492,7 @@ def test_resume_of_a_complete_output_does_nothing(run: Run, article: Path, fake:
 
 
 def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("The orcs came.\n" * 20_000)
+    (tmp_path / "a.txt").write_text("The orcs came.\n" * 3_000)
     code = FAKE_MAIN.format(tests=str(Path(__file__).parent))
     for form in ("jsonl", "text", "csv"):
         child = subprocess.Popen(
@@ -664,3 +697,29 @@ def test_completion_scripts(run: Run, shell: str) -> None:
 def test_completion_completes() -> None:
     env = {**os.environ, "_STANCE_COMPLETE": "bash_complete", "COMP_WORDS": "stance cla", "COMP_CWORD": "1"}
     assert process(env=env).stdout.strip() == b"plain,classify"
+
+
+# -- progress -------------------------------------------------------------------------------------------
+
+
+def test_progress_is_quiet_when_piped(tmp_path: Path, article: Path) -> None:
+    done = process("classify", str(article), "-o", str(tmp_path / "out.jsonl"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_progress_says_how_far_it_is() -> None:
+    progress = Progress(True, total=2000, documents=3, sentences=1500)
+    line = progress.line(seconds=10.0, done=500)
+    assert line == "3 documents  1,500 sentences  150 sentences/s  25%  0:30 left"
+    assert Progress(True, documents=1, sentences=2).line(1.0, 5) == "1 documents  2 sentences  2 sentences/s"
+
+
+def test_progress_is_drawn_and_wiped(capsys: pytest.CaptureFixture[str], article: Path) -> None:
+    with Progress.shown(True, [str(article)], busy=False) as progress:
+        progress._due = 0.0
+        progress.advance(5)
+        with progress.paused():
+            pass
+    drawn = capsys.readouterr().err
+    assert "1 documents  5 sentences" in drawn
+    assert drawn.endswith("\r")

@@ -33,7 +33,13 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
     "calibration and the thresholds. Without it, all data do.",
 )
 @click.option("--unlabelled", type=_PATH, help="JSONL (gzip too) with article and text, to smooth words over their use.")
-@click.option("--engine", type=click.Choice(("hybrid", "model")), default="hybrid", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(("hybrid", "model")),
+    default="hybrid",
+    show_default=True,
+    help="Whose weights: of rule evidence and words together, or of words alone.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Noted in the card; training draws no lots.")
 @options.rule_folder_options
