@@ -261,7 +261,8 @@ class Classifier:
 
 def _sentence(item: SentenceLike) -> Sentence:
     if isinstance(item, Sentence):
-        return item
+        # A sentence that somebody built by hand has not been looked at for quotation marks.
+        return item if item.quotations else segment.sentence(item.text, prev=item.prev, id=item.id)
     if isinstance(item, str):
         return segment.sentence(item)
     text = item.get("text")

@@ -86,13 +86,10 @@ class Mirror:
         """The partner's form at the place of the found one: same phrase, same form, where the lists run alike."""
         ours = [form for phrase in rule.phrases for form in self._spelled(phrase)]
         theirs = [form for phrase in partner.phrases for form in self._spelled(phrase)]
-        if not theirs:
-            return None
+        if len(ours) != len(theirs):
+            return None  # the two lists do not run alike, so no form of one is the form of the other
         folded = found.lower().replace("’", "'")
-        for index, form in enumerate(ours):
-            if form == folded:
-                return _cased(theirs[index] if len(ours) == len(theirs) else theirs[0], found)
-        return _cased(theirs[0], found)
+        return next((_cased(theirs[i], found) for i, form in enumerate(ours) if form == folded), None)
 
     def _spelled(self, phrase: str) -> Iterator[str]:
         """Spelled-out forms of a phrase without slots or gaps, at most a few hundred."""

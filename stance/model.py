@@ -155,7 +155,8 @@ def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, f
 
 
 def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
-    """Evidence by test, side, strength and voice, backing off to less, so that a new rule counts too."""
+    """Evidence by rule, and by test, side, strength and voice, to which a rule that the model has not met
+    backs off."""
     features: dict[str, float] = {}
 
     def add(name: str, value: float = 1.0) -> None:
@@ -169,6 +170,7 @@ def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, floa
             continue
         for name in evidence_names(piece, slot):
             add(name)
+        features[f"r:{side}:{piece.rule}"] = 1.0
     for side in slot.values():
         strong = features.get(f"ev:{side}:strong", 0.0)
         weak = features.get(f"ev:{side}:weak", 0.0)
@@ -183,6 +185,8 @@ def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, floa
         state = "counted" if piece.counted else str(piece.not_counted)
         add(f"op:{piece.strength}:{state}")
         add(f"op:{piece.strength}:{state}:{piece.voice.value}")
+        if piece.counted:
+            features[f"r:opinion:{piece.rule}"] = 1.0
     if not any(e.counted for e in opinions):
         features["op:none"] = 1.0
     return features
