@@ -114,8 +114,8 @@ def parse(
 def keys(elements: Sequence[Element]) -> frozenset[str]:
     """The words, in lower case, of which one must stand in a text for the phrase to match there.
 
-    The required element with the fewest forms is taken, function words last, long words first. A
-    `PhraseError` if no required element is a word.
+    The required element with the fewest forms is taken, function words last, long words first; without
+    any word a colon, dash or the like. A `PhraseError` if there is none of these either.
     """
     best = _best_keys(elements) or _mark_keys(elements)
     if best is None:
@@ -339,16 +339,15 @@ def _gap(piece: str, column: int) -> Gap:
 def _alternatives(options: Sequence[tuple[Element, ...]]) -> tuple[Element, ...]:
     """One element for several options; options of one inflectable word become one `Word`."""
     plain: set[str] = set()
-    rest: list[tuple[Element, ...]] = []
+    several: dict[tuple[Element, ...], None] = {}
     for option in options:
         first = option[0]
         if len(option) == 1 and isinstance(first, Word) and first.exact is None:
             plain |= first.forms
-        elif option not in rest:
-            rest.append(option)
-    if plain:
-        rest.insert(0, (Word(frozenset(plain)),))
-    return rest[0] if len(rest) == 1 else (Alternatives(tuple(rest)),)
+        else:
+            several[option] = None
+    rest = ((Word(frozenset(plain)),), *several) if plain else tuple(several)
+    return rest[0] if len(rest) == 1 else (Alternatives(rest),)
 
 
 def _best_keys(elements: Sequence[Element]) -> frozenset[str] | None:

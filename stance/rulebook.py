@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
-import tempfile
+import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,6 +27,7 @@ from stance.resources import default_rules
 
 MAX_FILES: Final = 5_000
 MAX_BYTES: Final = 1_000_000
+MAX_SUGGESTED: Final = 60
 KINDS: Final = (
     "country",
     "demonym",
@@ -285,14 +289,23 @@ def combined(base: str, overlay: str) -> str:
     return hashlib.sha256(f"{base}+{overlay}".encode()).hexdigest()[:16]
 
 
-def suggest(word: str, known: Sequence[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the nearest known word, or nothing."""
+    if len(word) > MAX_SUGGESTED:
+        return ""
+    # Of very many words only some that start alike are compared: this must not take long.
+    if not isinstance(known, (tuple, list)) or len(known) > 200:
+        known = islice((other for other in known if other[:2] == word[:2]), 200)
+    near = _nearest(word, tuple(known))
+    return f"; did you mean '{near}'?" if near else ""
+
+
+@lru_cache(maxsize=64)
+def _nearest(word: str, known: tuple[str, ...]) -> str | None:
     import difflib
 
-    if len(word) > 60:
-        return ""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return near[0] if near else None
 
 
 def read_folder(root: Path) -> Snapshot:
@@ -300,14 +313,14 @@ def read_folder(root: Path) -> Snapshot:
     if not root.is_dir():
         return Snapshot(root, {}, (Fault(str(root), 0, "no such folder; give the folder of the rule files"),))
     found = Snapshot(root, {})
-    paths = sorted(_yaml_files(root))
+    paths = sorted(_yaml_files(str(root)))
     if len(paths) > MAX_FILES:
         message = f"{len(paths):,} rule files; {MAX_FILES:,} are the limit, merge some with 'rules:'"
         return Snapshot(root, {}, (Fault(found.shown(""), 0, message),))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
     for path in paths:
-        data = _read_file(root / path)
+        data = _read_file(os.path.join(root, path))
         if isinstance(data, bytes):
             files[path] = data
         else:
@@ -315,29 +328,40 @@ def read_folder(root: Path) -> Snapshot:
     return Snapshot(root, files, tuple(faults))
 
 
-def _yaml_files(root: Path) -> Iterator[str]:
-    """Relative paths of the rule files; hidden files and folders are passed over."""
-    for folder, below, names in os.walk(root):
-        below[:] = [name for name in below if not name.startswith(".")]
-        inner = Path(folder).relative_to(root)
-        for name in names:
-            if name.lower().endswith((".yaml", ".yml")) and not name.startswith("."):
-                yield (inner / name).as_posix()
+def _yaml_files(folder: str, inner: str = "") -> Iterator[str]:
+    """Relative paths of the rule files; hidden files and folders, and links to folders, are passed over."""
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if not entry.name.startswith(".")]
+    for entry in entries:
+        if entry.is_dir():
+            if not entry.is_symlink():
+                yield from _yaml_files(entry.path, f"{inner}{entry.name}/")
+        elif entry.name.lower().endswith((".yaml", ".yml")):
+            yield inner + entry.name
 
 
-def _read_file(path: Path) -> bytes | str:
+def _read_file(path: str) -> bytes | str:
     """The bytes of a file, or what is wrong with it."""
-    if path.suffix != ".yaml":
-        return f"rule files end in .yaml; rename it to {path.stem}.yaml"
+    if not path.endswith(".yaml"):
+        return f"rule files end in .yaml; rename it to {Path(path).stem}.yaml"
     try:
-        if not path.is_file():
-            return "not a regular file; rule files are plain text"
-        if path.stat().st_size > MAX_BYTES:
-            return f"larger than {MAX_BYTES // 1_000_000} MB; split it into several files"
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        # Without blocking: a pipe would wait for its writer for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
-        return f"cannot be read ({error.strerror}); check its permissions"
+        return f"cannot be read ({error.strerror}); check the file and its permissions"
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return "not a regular file; rule files are plain text"
+        data = os.read(handle, MAX_BYTES + 1)
+        while len(data) <= MAX_BYTES and (more := os.read(handle, MAX_BYTES)):
+            data += more
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); check the file and its permissions"
+    finally:
+        os.close(handle)
+    if len(data) > MAX_BYTES:
+        return f"larger than {MAX_BYTES // 1_000_000} MB; split it into several files"
+    return data
 
 
 def _cache_path(digest: str) -> Path | None:
@@ -375,18 +399,18 @@ def _read_cache(path: Path) -> Rulebook | None:
 
 def _write_cache(path: Path, rulebook: Rulebook) -> None:
     """Put the rulebook into the cache, whole or not at all; a folder that cannot be written is no fault."""
-    payload = json.dumps(_encode(rulebook), ensure_ascii=False, separators=(",", ":")).encode()
-    temporary = None
+    payload = json.dumps(_encode(rulebook), separators=(",", ":")).encode()
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{threading.get_ident()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".rulebook-")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-        os.replace(temporary, path)
+        try:
+            temporary.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
         _prune_cache(path)
-    except (OSError, UnicodeError):
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+    except OSError:
+        pass  # a cache that cannot be written costs time, nothing else
 
 
 def _prune_cache(newest: Path) -> None:
@@ -408,6 +432,7 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(data: list[Any]) -> Rulebook:
+    """The rulebook that `_encode` took apart; `data` is used up."""
     sides, speakers, nobody, others, codebook, actors, lists, irregular, rules, digest = data
     first, second = (SideInfo(*side) for side in sides)
     return Rulebook(
@@ -416,35 +441,53 @@ def _decode(data: list[Any]) -> Rulebook:
         nobody,
         others,
         codebook,
-        tuple(Actor(*map(_frozen, actor)) for actor in actors),
+        tuple([Actor(*_tuples(actor, _ACTOR_TUPLES)) for actor in actors]),
         {name: tuple(words) for name, words in lists.items()},
         {name: tuple(words) for name, words in irregular.items()},
-        tuple(_decode_rule(rule) for rule in rules),
+        tuple([_decode_rule(rule) for rule in rules]),
         digest,
     )
 
 
 def _decode_rule(data: list[Any]) -> Rule:
-    names = _RULE_FIELDS
-    values: dict[str, Any] = dict(zip(names, data, strict=True))
-    values["trees"] = tuple(tuple(_decode_node(node) for node in tree) for tree in values["trees"])
-    values["unless_nodes"] = tuple(_decode_node(node) for node in values["unless_nodes"])
-    values["examples"] = tuple(Example(*map(_frozen, example)) for example in values["examples"])
-    return Rule(**{name: _frozen(value) for name, value in values.items()})
+    data[_TREES] = [tuple(map(_decode_node, tree)) for tree in data[_TREES]]
+    data[_UNLESS] = map(_decode_node, data[_UNLESS])
+    data[_EXAMPLES] = map(_decode_example, data[_EXAMPLES])
+    return Rule(*_tuples(data, _RULE_TUPLES))
 
 
 def _decode_node(data: list[Any]) -> Node:
-    return Node(*map(_frozen, data))
+    data[_FEATS] = map(tuple, data[_FEATS])
+    if data[_PARENT] is not None:
+        data[_PARENT] = tuple(data[_PARENT])
+    return Node(*_tuples(data, _NODE_TUPLES))
 
 
-def _frozen(value: Any) -> Any:
-    """Lists to tuples, two levels deep: the values hold no deeper ones."""
-    if type(value) is list:
-        return tuple(tuple(item) if type(item) is list else item for item in value)
-    return value
+def _decode_example(data: list[Any]) -> Example:
+    data[_MARKS] = tuple(map(tuple, data[_MARKS]))
+    return Example(*data)
 
 
-_RULE_FIELDS: Final = tuple(field.name for field in fields(Rule))
+def _tuples(data: list[Any], places: Sequence[int]) -> list[Any]:
+    """`data` with the values at `places` made tuples."""
+    for place in places:
+        data[place] = tuple(data[place])
+    return data
+
+
+def _tuple_fields(kind: type) -> tuple[int, ...]:
+    """The places of the fields that always hold tuples."""
+    types = enumerate(str(field.type) for field in fields(kind))
+    return tuple(place for place, name in types if name.startswith("tuple[") and not name.endswith("None"))
+
+
+def _index(kind: type, name: str) -> int:
+    return [field.name for field in fields(kind)].index(name)
+
+
+_ACTOR_TUPLES, _RULE_TUPLES, _NODE_TUPLES = map(_tuple_fields, (Actor, Rule, Node))
+_TREES, _UNLESS, _EXAMPLES = (_index(Rule, name) for name in ("trees", "unless_nodes", "examples"))
+_FEATS, _PARENT, _MARKS = _index(Node, "feats"), _index(Node, "parent"), _index(Example, "marks")
 
 
 def main(arguments: Sequence[str]) -> int:

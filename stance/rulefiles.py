@@ -7,7 +7,7 @@ checked in `stance.ruleyaml`, shape in `stance.ruleshapes`; here is what one fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -53,7 +53,7 @@ class _Builder:
     def __init__(self, snapshot: Snapshot, base: Rulebook | None) -> None:
         self.snapshot = snapshot
         self.base = base
-        self.context = Context(snapshot, list(snapshot.faults))
+        self.context = Context(snapshot, dict.fromkeys(snapshot.faults))
         self.fault = self.context.fault
         self.complain = self.context.complain
         self.files: dict[str, Parsed] = {}
@@ -68,7 +68,7 @@ class _Builder:
         actors = self._actors()
         rules = self._rules()
         if self.context.faults or sides is None:
-            raise RulebookError(self.context.faults)
+            raise RulebookError(tuple(self.context.faults))
         digest = self.snapshot.digest
         return replace(
             sides,
@@ -212,7 +212,7 @@ class _Builder:
         entries = self._unique(list(self._actor_entries()), "actor")
         named = set(actors) | {entry.id for entry in entries if entry.id}
         mine: dict[str, tuple[Entry, Actor]] = {}
-        for entry in entries:
+        for entry in self._worth_reading(entries):
             if entry.off:
                 self._switch_off(entry, actors, tuple(ActorShape.model_fields), "actor")
             else:
@@ -261,6 +261,10 @@ class _Builder:
                 self.complain(entry, ("id",), f"{what} id '{entry.id}' is taken at {place}; choose another")
         return [entry for entry in entries if entry.id is None or seen[entry.id] is entry]
 
+    def _worth_reading(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Entries of files that are not yet full of faults."""
+        return (entry for entry in entries if not self.context.full(entry.path))
+
     def _switch_off(self, entry: Entry, known: dict[str, Any], allowed: Sequence[str], what: str) -> None:
         """``status: off`` in an overlay."""
         if self.base is None:
@@ -272,7 +276,7 @@ class _Builder:
         if entry.id is None:
             self.complain(entry, ("id",), f"'off' needs the id of the {what} to switch off")
         elif entry.id not in known:
-            near = suggest(entry.id, list(known))
+            near = suggest(entry.id, known)
             self.complain(entry, ("id",), f"there is no {what} '{entry.id}' to switch off{near}")
         else:
             del known[entry.id]
@@ -317,7 +321,7 @@ class _Builder:
         named: set[str],
     ) -> None:
         """The partner exists; within one folder it also points back and is the same kind of form."""
-        if actor.mirror is None:
+        if actor.mirror is None or self.context.full(entry.path):
             return
         loc: Loc = ("mirror",)
         partner = actors.get(actor.mirror)
@@ -325,7 +329,7 @@ class _Builder:
             self.complain(entry, loc, "an actor without a side has no mirror partner; leave it out")
         elif partner is None:
             if actor.mirror not in named and not self.broken:
-                near = suggest(actor.mirror, list(actors))
+                near = suggest(actor.mirror, actors)
                 self.complain(entry, loc, f"there is no actor '{actor.mirror}'{near}")
         elif actor.mirror in mine:
             for message in _actor_quarrels(actor, partner):
@@ -340,7 +344,7 @@ class _Builder:
         named = set(rules) | {entry.id for entry in entries if entry.id}
         mine: dict[str, tuple[Entry, Rule]] = {}
         off: set[str] = set()
-        for entry in entries:
+        for entry in self._worth_reading(entries):
             if entry.off:
                 self._switch_off(entry, rules, RULE_KEYS, "rule")
                 off |= {entry.id} if entry.id else set()
@@ -392,13 +396,13 @@ class _Builder:
         named: set[str],
     ) -> None:
         """The partner exists; within one folder it also points back and equals this rule."""
-        if rule.mirror_partner is None:
+        if rule.mirror_partner is None or self.context.full(entry.path):
             return
         loc: Loc = ("mirror", "partner")
         partner = rules.get(rule.mirror_partner)
         if partner is None:
             if rule.mirror_partner not in named and not self.broken:
-                near = suggest(rule.mirror_partner, list(rules))
+                near = suggest(rule.mirror_partner, rules)
                 self.complain(entry, loc, f"there is no rule '{rule.mirror_partner}'{near}")
         elif partner.id in mine:
             for message in rule_quarrels(rule, partner):

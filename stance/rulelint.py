@@ -80,8 +80,21 @@ def _phrases(rules: Iterable[Rule], parser: PhraseParser) -> Iterator[_Phrase]:
 
 def _spellings(elements: Sequence[Element]) -> frozenset[str]:
     if _count(elements) > MAX_SPELLINGS:
-        return frozenset({repr(elements)})
+        return frozenset({_whole(elements)})
     return frozenset(" ".join(words).replace("  ", " ").strip() for words in _spell(elements))
+
+
+def _whole(elements: Sequence[Element]) -> str:
+    """One text for a phrase with too many spellings, the same for equal phrases."""
+    parts: list[str] = []
+    for element in elements:
+        if isinstance(element, Optional):
+            parts.append(f"({_whole(element.elements)})?")
+        elif isinstance(element, Alternatives):
+            parts.append(f"({'|'.join(map(_whole, element.options))})")
+        else:
+            parts.append("/".join(_spell_one(element)))
+    return " ".join(parts)
 
 
 def _count(elements: Sequence[Element]) -> int:
@@ -148,9 +161,10 @@ def _contradictions(phrases: Sequence[_Phrase]) -> Iterator[Fault]:
     for spelling, owners in _by_spelling(framed).items():
         first = owners[0]
         for other in owners[1:]:
-            if other.rule.side != first.rule.side and len(spelling) <= 200:
+            if other.rule.side != first.rule.side:
+                shown = "" if spelling == other.text.lower() else f"({spelling[:60]}) "
                 message = f"is for side {other.rule.side}, but {first.rule.id} gives it to {first.rule.side}"
-                yield other.fault(f"({spelling}) {message}; keep one")
+                yield other.fault(f"{shown}{message}; keep one")
 
 
 def _common_keys(phrases: Iterable[_Phrase]) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ plain data of one rule into a `Rule`.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -45,6 +46,8 @@ from stance.ruleshapes import (
 )
 from stance.ruleyaml import Loc, Parsed
 
+# Faults told of one file: enough for any mistake that people make, and a hostile file ends soon.
+MAX_FAULTS: Final = 500
 VARIABLES: Final = ("X", "other(X)")
 SLOT_SIDES: Final = ("X", "Y", "any")
 UPOS: Final = (
@@ -97,13 +100,26 @@ class Context:
     """What is known of a folder while it is read, and the faults found so far."""
 
     snapshot: Snapshot
-    faults: list[Fault] = field(default_factory=list)
+    faults: dict[Fault, None] = field(default_factory=dict)
+    counts: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     side_ids: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
     phrases: PhraseParser = field(default_factory=lambda: PhraseParser({}, {}))
 
     def fault(self, path: str, line: int, message: str) -> None:
-        self.faults.append(Fault(self.snapshot.shown(path), line, message))
+        if self.full(path):
+            return
+        fault = Fault(self.snapshot.shown(path), line, message)
+        # One wrong default makes the same fault in every entry: told once, and cheap to say again.
+        self.counts[path] += 0.1 if fault in self.faults else 1
+        self.faults[fault] = None
+        if self.full(path):
+            more = f"more than {MAX_FAULTS} faults in this file; mend these first"
+            self.faults[Fault(fault.path, 0, more)] = None
+
+    def full(self, path: str) -> bool:
+        """Whether a file has so many faults that more of them help nobody."""
+        return self.counts[path] >= MAX_FAULTS
 
     def complain(self, entry: Entry, loc: Loc, message: str) -> None:
         self.fault(entry.path, entry.line(loc), message)
@@ -113,7 +129,7 @@ class Context:
         try:
             return shape.model_validate(entry.data), True
         except ValidationError as error:
-            for loc, message in faults_of(error, shape, what):
+            for loc, message in faults_of(error, shape, what, MAX_FAULTS):
                 self.complain(entry, loc, message)
             return salvage(error, shape, entry.data), False
 
@@ -130,7 +146,7 @@ class Context:
             elements = self.phrases.parse(phrase, literal=literal)
             keys(elements)
         except UnknownList as error:
-            near = suggest(error.name, list(self.phrases.lists))
+            near = suggest(error.name, self.phrases.lists)
             cure = near or "; write it into lists/"
             self.complain(entry, loc, f"phrase {short(phrase)}, {error}{cure}")
         except PhraseError as error:
@@ -384,7 +400,7 @@ class _Trees:
                 self._check_name((*loc, key), getattr(shape, key), earlier)
         self.context.check_side(self.entry, (*loc, "side"), shape.side, *VARIABLES)
         if shape.list is not None and shape.list not in self.lists:
-            cure = suggest(shape.list, sorted(self.lists)) or "; write it into lists/"
+            cure = suggest(shape.list, self.lists) or "; write it into lists/"
             self.complain((*loc, "list"), f"unknown list {short(shape.list)}{cure}")
         return Node(
             name=name,

@@ -7,7 +7,7 @@ Shapes say which keys there are and what kind of value each takes. What one file
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
@@ -26,6 +26,7 @@ from stance.rulebook import suggest
 from stance.ruleyaml import Loc
 
 ShapeT = TypeVar("ShapeT", bound="Shape")
+MAX_NODES: Final = 20
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Id = Annotated[str, StringConstraints(pattern=KEBAB, max_length=80)]
 NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)]
@@ -118,7 +119,9 @@ class LexicalShape(RuleShape):
 
 class DependencyShape(RuleShape):
     kind: Literal["dependency"]
-    trees: list[Annotated[dict[NodeName, NodeShape], Field(min_length=1)]] = Field(min_length=1)
+    trees: list[Annotated[dict[NodeName, NodeShape], Field(min_length=1, max_length=MAX_NODES)]] = Field(
+        min_length=1
+    )
     unless: Annotated[list[NodeShape], Field(min_length=1)] | None = None
     marks: (
         Annotated[
@@ -253,9 +256,12 @@ class SidesShape(Shape):
     speaker_of_others: Id
 
 
-def faults_of(error: ValidationError, shape: type[Shape], what: str) -> list[tuple[Loc, str]]:
-    """Each fault of a failed validation: where, and a sentence with what is wrong and the likely cure."""
-    return [(_place(detail), _sentence(detail, shape, what)) for detail in error.errors(include_url=False)]
+def faults_of(
+    error: ValidationError, shape: type[Shape], what: str, limit: int
+) -> Iterator[tuple[Loc, str]]:
+    """The faults of a failed validation, one more than `limit` at most: place, what is wrong, and cure."""
+    for detail in error.errors(include_url=False)[: limit + 1]:
+        yield _place(detail), _sentence(detail, shape, what)
 
 
 def salvage(error: ValidationError, shape: type[ShapeT], data: Mapping[str, Any]) -> ShapeT:
@@ -315,6 +321,8 @@ def _sentence(detail: ErrorDetails, shape: type[Shape], what: str) -> str:
         return f"a rule needs at least one '{loc[-1]}' example"
     if kind in ("too_short", "string_too_short"):
         return f"{name} is empty; fill it in or leave the key out"
+    if kind == "too_long":
+        return f"{name} has {context['actual_length']} nodes; {MAX_NODES} are the limit"
     if kind == "string_pattern_mismatch":
         return f"{name} is {_clip(value)}; small letters and digits with hyphens between, please: like-this"
     return f"{name} {_wanted(kind, detail['msg'], value)}"

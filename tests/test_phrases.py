@@ -148,13 +148,16 @@ def test_an_unknown_list_is_told_apart() -> None:
         ("(war|{X}) crimes", {"crimes"}),
         ("SMO", {"smo"}),
         ("the of", {"the"}),
+        ("^ {X} :", {":"}),
+        ("{X} – {Y}", {"—", "–", "―"}),
+        ("{X} : war", {"war"}),
     ],
 )
 def test_keys(phrase: str, expected: set[str]) -> None:
     assert keys(read(phrase)) == expected
 
 
-@pytest.mark.parametrize("phrase", ["{X}", "*2 war?", "^ ?", "(war|{X})", "(a|b c)? {Y}"])
+@pytest.mark.parametrize("phrase", ["{X}", "*2 war?", "^ {X} $", '" {X} ,', "(war|{X})", "(a|b c)? {Y}"])
 def test_a_phrase_without_a_required_word_has_no_keys(phrase: str) -> None:
     with pytest.raises(PhraseError, match="no word that must occur"):
         keys(read(phrase))

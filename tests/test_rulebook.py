@@ -623,7 +623,7 @@ def test_things_that_are_no_files(book: Path) -> None:
     os.symlink(book, book / "frame/loop")
     os.mkfifo(book / "frame/naming/pipe.yaml")
     assert faults_of(book) == [
-        "frame/naming/dangling.yaml: not a regular file; rule files are plain text",
+        "frame/naming/dangling.yaml: cannot be read (No such file or directory); check the file and its permissions",
         "frame/naming/pipe.yaml: not a regular file; rule files are plain text",
     ]
 
