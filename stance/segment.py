@@ -184,6 +184,7 @@ _CLOSING_SIDE = frozenset(".,;:!?…)]}–—-/”’»›\"'" + _INVISIBLE)
 _UNSEEN = re.compile(rf"[\s{_INVISIBLE}]*+")
 _WORDS = re.compile(rf"[(\[“‘«‹„\"'`@#$€£.…—–{_INVISIBLE}-]{{0,4}}\w")
 _FARTHEST = 1000  # characters from a single mark that opens to the one that closes
+_BLOCK = 500  # marks paired at a time
 _DEEPEST = 4  # levels of quotations inside quotations; what opens below is not followed
 
 
@@ -276,12 +277,20 @@ class _Pairing:
         """Whether the outermost open quotation is speech that may run on."""
         return bool(self._stack) and not _passing(text, self._stack[0])
 
-    def read(self, marks: Sequence[_Mark]) -> None:
-        """Pair the marks; what one does can depend on the next two of its family."""
+    def read(self, marks: Iterator[_Mark]) -> None:
+        """Pair the marks, block by block, so that millions of them do not fill the memory."""
+        block = list(itertools.islice(marks, _BLOCK))
+        while block:
+            following = list(itertools.islice(marks, _BLOCK))
+            self._read(block, following)
+            block = following
+
+    def _read(self, marks: list[_Mark], following: list[_Mark]) -> None:
+        """Pair one block of marks; what a mark does can depend on the next two of its family."""
         ahead: list[tuple[_Mark | None, _Mark | None, int]] = []
         nearest: dict[str, tuple[_Mark | None, _Mark | None]] = {}
         closer = sys.maxsize  # where the next single mark that closes is
-        for mark in reversed(marks):
+        for mark in itertools.chain(reversed(following), reversed(marks)):
             next_, next_but_one = nearest.get(mark.family, (None, None))
             ahead.append((next_, next_but_one, closer))
             nearest[mark.family] = (mark, next_)
@@ -366,11 +375,9 @@ class _Pairing:
 
     def _close(self, index: int, at: int) -> None:
         """Close one quotation and those inside it; an inner single mark was an apostrophe."""
-        for entry in self._stack[index + 1 :]:
-            if entry.family != "single":
+        for depth, entry in enumerate(self._stack[index:]):
+            if entry.start < at and (depth == 0 or entry.family != "single"):
                 self._closed.append((entry.start, at, entry.opens_before))
-        closed = self._stack[index]
-        self._closed.append((closed.start, at, closed.opens_before))
         del self._stack[index:]
 
 
@@ -389,8 +396,7 @@ def _pair(text: str, start: int, end: int, carried: tuple[str, ...]) -> _Pairing
         roles[match.start()] = True
         at = match.end()
     pairing = _Pairing([_Open(sign, _FAMILY[sign], at, True) for sign in carried], roles)
-    if marks := list(_marks(text, at, end)):
-        pairing.read(marks)
+    pairing.read(_marks(text, at, end))
     return pairing
 
 

@@ -339,6 +339,12 @@ def test_a_missing_closing_mark_does_not_turn_the_others_round() -> None:
     ]
 
 
+def test_thousands_of_marks_are_paired_alike() -> None:
+    found = sentence('"a "b" c" ' * 1000).quotations
+    assert [q.level for q in found] == [0, 1] * 1000
+    assert not any(q.continues_after for q in found)
+
+
 # Previous sentence, sentence, its quotations.
 ALONE = [
     ("He said: “We go.", "They stay.", ["<They stay.>"]),
