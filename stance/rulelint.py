@@ -13,7 +13,6 @@ from itertools import product
 from typing import Final
 
 from stance.phrases import (
-    FUNCTION_WORDS,
     ActorSlot,
     Alternatives,
     Element,
@@ -22,9 +21,8 @@ from stance.phrases import (
     Optional,
     PhraseParser,
     Word,
-    keys,
 )
-from stance.rulebook import Fault, Node, Rule, Rulebook
+from stance.rulebook import Actor, Fault, Node, Rule, Rulebook
 from stance.ruleread import rule_quarrels
 from stance.ruleshapes import short
 
@@ -40,7 +38,6 @@ def lint(rulebook: Rulebook) -> list[Fault]:
     found = [
         *_duplicates(phrases),
         *_contradictions(phrases),
-        *_common_keys(phrases),
         *_unused_lists(rulebook),
         *_tree_lists(rulebook, parser),
         *_unmirrored_actors(rulebook),
@@ -126,9 +123,11 @@ def _spell_one(element: Element) -> Iterator[str]:
         for option in element.options:
             yield from (" ".join(words) for words in _spell(option))
     elif isinstance(element, ActorSlot):
-        yield f"{{{element.side}:{'|'.join(sorted(element.kinds))}:{element.ally}}}"
+        flag = {True: ["ally"], False: ["party"], None: []}[element.ally]
+        after = "|".join([*flag, *sorted(element.kinds)])
+        yield f"{{{element.side}:{after}}}" if after else f"{{{element.side}}}"
     elif isinstance(element, Gap):
-        yield f"*{element.min}-{element.max}"
+        yield "*" if element.min else f"*{element.max}"
     elif isinstance(element, Mark):
         yield element.kind
 
@@ -158,20 +157,14 @@ def _duplicates(phrases: Sequence[_Phrase]) -> Iterator[Fault]:
 def _contradictions(phrases: Sequence[_Phrase]) -> Iterator[Fault]:
     """Phrases of frame rules that the rulebook gives to both sides."""
     framed = [phrase for phrase in phrases if phrase.rule.effect == "frame"]
-    for spelling, owners in _by_spelling(framed).items():
-        first = owners[0]
-        for other in owners[1:]:
-            if other.rule.side != first.rule.side:
+    told: set[tuple[_Phrase, _Phrase]] = set()
+    for spelling, (first, *others) in sorted(_by_spelling(framed).items()):
+        for other in others:
+            if other.rule.side != first.rule.side and (first, other) not in told:
+                told.add((first, other))
                 shown = "" if spelling == other.text.lower() else f"({spelling[:60]}) "
                 message = f"is for side {other.rule.side}, but {first.rule.id} gives it to {first.rule.side}"
                 yield other.fault(f"{shown}{message}; keep one")
-
-
-def _common_keys(phrases: Iterable[_Phrase]) -> Iterator[Fault]:
-    for phrase in phrases:
-        common = sorted(keys(phrase.elements) & FUNCTION_WORDS)
-        if common:
-            yield phrase.fault(f"is looked for at every '{common[0]}'; add a rarer word")
 
 
 def _unused_lists(rulebook: Rulebook) -> Iterator[Fault]:
@@ -199,9 +192,15 @@ def _tree_lists(rulebook: Rulebook, parser: PhraseParser) -> Iterator[Fault]:
 
 
 def _unmirrored_actors(rulebook: Rulebook) -> Iterator[Fault]:
+    """Actors of a side that no text with them can be mirrored for, a line for each file."""
+    files: dict[str, list[Actor]] = defaultdict(list)
     for actor in rulebook.actors:
         if actor.side is not None and actor.mirror is None and actor.kind != "role":
-            yield Fault(actor.path, actor.line, f"actor '{actor.id}' of {actor.side} has no mirror partner")
+            files[actor.path].append(actor)
+    for path, actors in files.items():
+        names = ", ".join(actor.id for actor in actors)
+        first = min(actor.line for actor in actors)
+        yield Fault(path, first, f"without a mirror partner are {len(actors)} actors of a side: {names}")
 
 
 def _ambiguous_names(rulebook: Rulebook, parser: PhraseParser) -> Iterator[Fault]:

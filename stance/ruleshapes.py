@@ -322,7 +322,9 @@ def _sentence(detail: ErrorDetails, shape: type[Shape], what: str) -> str:
     if kind in ("too_short", "string_too_short"):
         return f"{name} is empty; fill it in or leave the key out"
     if kind == "too_long":
-        return f"{name} has {context['actual_length']} nodes; {MAX_NODES} are the limit"
+        return f"{name} has more than {MAX_NODES} nodes; say it with fewer"
+    if kind == "string_too_long":
+        return f"{name} is longer than {context['max_length']} characters; shorten it"
     if kind == "string_pattern_mismatch":
         return f"{name} is {_clip(value)}; small letters and digits with hyphens between, please: like-this"
     return f"{name} {_wanted(kind, detail['msg'], value)}"

@@ -410,6 +410,8 @@ ONE_FAULT = [
     (TREE, "[{under: verb, lemma: not|never}]", "[{under: verb, lemmma: not}]", "unknown key 'lemmma'; did you mean 'lemma'?"),
     (TREE, "marks: agent", "marks: [agent, agnet]", "there is no node 'agnet' before this; did you mean 'agent'?"),
     (TREE, "marks: agent", "mirror: {none: x}", "a rule over other(X) is its own mirror"),
+    (TREE, "    word:  {within", "".join(f"    n{i}: {{under: verb}}\n" for i in range(30)) + "    word:  {within", "item 1 of 'trees' has more than 20 nodes"),
+    (SMO, "id: special-operation", f"id: {'x' * 100}", "'id' is longer than 80 characters"),
     (TREE, "upos: VERB", "upos: [VERB]", "'upos' must be text, not a list"),
     (TREE, "    word:  {within: agent, form", "    Word:  {within: agent, form", "'Word'"),
     # Effects
@@ -898,7 +900,7 @@ def test_the_module_prints_faults_and_lints(book: Path) -> None:
     code, printed = run()
     assert code == 0
     assert "6 rules, 4 actors" in printed
-    assert "lint: actor 'nato' of kyiv has no mirror partner" in printed
+    assert "lint: without a mirror partner are 1 actors of a side: nato" in printed
     change(book, SMO, "test: N", "test: Z")
     code, printed = run()
     assert code == 1
