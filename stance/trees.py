@@ -82,10 +82,8 @@ def camps(tree: Tree, mentions: Sequence[Mention]) -> tuple[Camp, ...]:
     of its first conjunct; a relative pronoun has that of its antecedent. Modifiers of both camps give none,
     but what stands before a noun (*Moscow's war on*, *the Russian shelling of*) outweighs *of* and *from*.
     """
-    own = _heads_of(tree, mentions)
-    if not own:
-        return (NO_CAMP,) * len(tree)
-    return _Camps(tree, own).all()
+    found = _Camps(tree, mentions)
+    return tuple(found[i] for i in range(len(tree)))
 
 
 def _heads_of(tree: Tree, mentions: Sequence[Mention]) -> dict[int, Mention]:
@@ -103,19 +101,18 @@ def _heads_of(tree: Tree, mentions: Sequence[Mention]) -> dict[int, Mention]:
 
 
 class _Camps:
-    """Works out the camps of one tree, each token once, without recursion."""
+    """Camps of one tree, worked out when asked for, each token once, without recursion."""
 
-    def __init__(self, tree: Tree, own: Mapping[int, Mention]) -> None:
+    def __init__(self, tree: Tree, mentions: Sequence[Mention]) -> None:
         self.tree = tree
-        self.own = own
-        self.done: list[Camp | None] = [None] * len(tree)
+        self.own = _heads_of(tree, mentions)
+        self.done: list[Camp | None] = [None if self.own else NO_CAMP] * len(tree)
 
-    def all(self) -> tuple[Camp, ...]:
-        for i in range(len(self.tree)):
-            self._work_out(i)
-        return tuple(camp or NO_CAMP for camp in self.done)
+    def __getitem__(self, i: int) -> Camp:
+        known = self.done[i]
+        return known if known is not None else self._work_out(i)
 
-    def _work_out(self, i: int) -> None:
+    def _work_out(self, i: int) -> Camp:
         stack = [i]
         opened = set()
         while stack:
@@ -129,6 +126,7 @@ class _Camps:
             if self.done[token] is None:
                 self.done[token] = self._settle(token)
             stack.pop()
+        return self.done[i] or NO_CAMP
 
     def _is_noun(self, i: int) -> bool:
         return self.tree.upos[i] in NOMINAL or i in self.own
@@ -279,7 +277,10 @@ def _next(tree: Tree, kept: Collection[int], i: int, step: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A node with its conditions ready to test. Other nodes are named by their place in the pattern."""
+    """A node with its conditions ready to test. Other nodes are named by their place in the pattern.
+
+    ``camped``: some condition is on the camp of the token.
+    """
 
     name: str
     forms: frozenset[str] | None
@@ -295,15 +296,16 @@ class _Node:
     optional: bool
     before: int | None
     after: int | None
-
-    @property
-    def camped(self) -> bool:
-        return self.side is not None or self.party or bool(self.actor)
+    camped: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One tree of one rule. ``kids[k]`` are the nodes that must hang on node ``k``."""
+    """One tree of one rule. ``kids[k]`` are the nodes that must hang on node ``k``.
+
+    ``binds``: some node binds X; ``needs`` are the ways in which it must be bound (X, other(X)), ``fixed``
+    the sides that must be there, and ``camped`` says that a camp of some side must be.
+    """
 
     rule: Rule
     order: int
@@ -312,6 +314,7 @@ class _Pattern:
     unless: tuple[_Node, ...]
     binds: bool
     marks: frozenset[int] | None
+    needs: frozenset[str]
     fixed: frozenset[str]
     camped: bool
 
@@ -350,6 +353,7 @@ class _Compiler:
         binds = any(node.side in (_SIDE, _OTHER) for node in nodes)
         unless = self._unless(rule, places, anywhere, binds)
         needed = [ready for ready in nodes if not ready.optional]
+        sided = frozenset(ready.side for ready in needed if ready.side is not None)
         return _Pattern(
             rule=rule,
             order=order,
@@ -361,10 +365,9 @@ class _Compiler:
             unless=unless,
             binds=binds,
             marks=frozenset(places[name] for name in rule.marks if name in places) if rule.marks else None,
-            fixed=frozenset(
-                ready.side for ready in needed if ready.side is not None and ready.side in self._sides
-            ),
-            camped=any(ready.side is not None or ready.party for ready in needed),
+            needs=sided - self._sides,
+            fixed=sided & self._sides,
+            camped=bool(sided) or any(ready.party for ready in needed),
         )
 
     def _unless(
@@ -425,6 +428,7 @@ class _Compiler:
             optional=node.optional,
             before=None if node.before is None else self._order(rule, node, node.before, places),
             after=None if node.after is None else self._order(rule, node, node.after, places),
+            camped=node.side is not None or node.party or bool(node.actor),
         )
 
     def _place(self, rule: Rule, node: Node, name: str, places: Mapping[str, int]) -> int:
@@ -534,18 +538,17 @@ class TreeMatcher:
         if not anchors:
             return []
         there = {mention.actor.side for mention in mentions}
-        standing: tuple[Camp, ...] | None = None
+        view = _View(tree, _Camps(tree, mentions), self._other)
         searches: dict[int, _Search] = {}
         best: dict[tuple[int, str, str | None], TreeMatch] = {}
         for token in anchors:
             for pattern in self._index[tree.forms[token]]:
-                if not _possible(pattern, there):
+                if not view.looks(pattern.nodes[0], token) or not _possible(pattern, there):
                     continue
                 search = searches.get(id(pattern))
                 if search is None:
-                    standing = standing if standing is not None else camps(tree, mentions)
-                    search = searches[id(pattern)] = _Search(pattern, tree, standing, self._other)
-                for side, bound in self._bindings(search, token):
+                    search = searches[id(pattern)] = _Search(pattern, view)
+                for side, bound in self._bindings(search, token, there):
                     key = (token, pattern.rule.id, side)
                     if key not in best:
                         best[key] = _result(pattern, tree, side, bound)
@@ -560,14 +563,20 @@ class TreeMatcher:
         words = {match.span() for match in WORD.finditer(tree.text)}
         return [i for i in found if (tree.starts[i], tree.ends[i]) in words]
 
-    def _bindings(self, search: _Search, token: int) -> list[tuple[str | None, list[int | None]]]:
-        """The first complete assignment for each binding of X."""
+    def _bindings(
+        self, search: _Search, token: int, there: Collection[str | None]
+    ) -> list[tuple[str | None, list[int | None]]]:
+        """The first complete assignment for each binding of X; ``there`` are the sides that are mentioned."""
         pattern = search.pattern
         if not pattern.binds:
             bound = search.first(token, None)
             return [] if bound is None else [(None, bound)]
         found: list[tuple[str | None, list[int | None]]] = []
         for side in self._sides:
+            if (_SIDE in pattern.needs and side not in there) or (
+                _OTHER in pattern.needs and self._other[side] not in there
+            ):
+                continue
             bound = search.first(token, side)
             if bound is not None:
                 used = any(
@@ -597,20 +606,74 @@ def _result(pattern: _Pattern, tree: Tree, side: str | None, bound: Sequence[int
     return TreeMatch(pattern.rule, side, nodes, tree.starts[min(marked)], tree.ends[max(marked)])
 
 
-class _Search:
-    """One pattern on one tree: what fits is remembered over all anchors, tries are counted together."""
+class _View:
+    """One tree under the conditions of nodes."""
 
-    __slots__ = ("_camps", "_known", "_other", "_tries", "_within", "pattern", "tree")
+    __slots__ = ("_camps", "_other", "_within", "tree")
 
-    def __init__(
-        self, pattern: _Pattern, tree: Tree, standing: Sequence[Camp], other: Mapping[str, str]
-    ) -> None:
-        self.pattern = pattern
+    def __init__(self, tree: Tree, standing: _Camps, other: Mapping[str, str]) -> None:
         self.tree = tree
         self._camps = standing
         self._other = other
-        self._known: dict[tuple[int, int, str | None], bool] = {}
         self._within: dict[int, list[int]] = {}
+
+    def candidates(self, node: _Node, parent: int) -> Sequence[int]:
+        """The tokens that stand to ``parent`` as the node does, in order of place."""
+        if node.way == "under":
+            return self.tree.children[parent]
+        if node.way == "above":
+            head = self.tree.heads[parent]
+            return () if head == parent else (head,)
+        if parent not in self._within:
+            self._within[parent] = [token for token in self.tree.subtree(parent) if token != parent]
+        return self._within[parent]
+
+    def looks(self, node: _Node, token: int) -> bool:
+        """Whether form, part of speech, relation and features fit."""
+        tree = self.tree
+        if node.forms is not None and tree.forms[token] not in node.forms:
+            return False
+        if node.upos and tree.upos[token] not in node.upos:
+            return False
+        if node.exact:
+            relation = tree.relations[token]
+            if relation not in node.exact and not relation.startswith(node.bases):
+                return False
+        return not node.feats or _has_feats(tree.feats[token], node.feats)
+
+    def fits(self, node: _Node, token: int, side: str | None) -> bool:
+        """Whether the token looks like the node and stands where it should if X is ``side``."""
+        return self.looks(node, token) and self.stands(node, token, side)
+
+    def stands(self, node: _Node, token: int, side: str | None) -> bool:
+        """Whether the camp of the token is that of the node, if X is ``side``."""
+        if not node.camped:
+            return True
+        camp = self._camps[token]
+        if node.actor and camp.kind not in node.actor:
+            return False
+        if node.party and (camp.side is None or camp.ally):
+            return False
+        if node.side is None:
+            return True
+        if camp.side is None:
+            return False
+        if node.side == _SIDE:
+            return camp.side == side
+        if node.side == _OTHER:
+            return self._other[camp.side] == side
+        return camp.side == node.side
+
+
+class _Search:
+    """One pattern on one tree: what can hang together is remembered over all anchors, tries are counted."""
+
+    __slots__ = ("_known", "_tries", "_view", "pattern")
+
+    def __init__(self, pattern: _Pattern, view: _View) -> None:
+        self.pattern = pattern
+        self._view = view
+        self._known: dict[tuple[int, int, str | None], bool] = {}
         self._tries: dict[str | None, int] = {}
 
     def first(self, anchor: int, side: str | None) -> list[int | None] | None:
@@ -628,7 +691,7 @@ class _Search:
         node = self.pattern.nodes[k]
         parent = bound[node.parent]
         if parent is not None:
-            for token in self._candidates(node, parent):
+            for token in self._view.candidates(node, parent):
                 tries = self._tries.get(side, 0) + 1
                 if tries > MAX_TRIES:
                     return False
@@ -648,65 +711,44 @@ class _Search:
             parent = bound[node.parent]
             if parent is None:
                 continue
-            for token in self._candidates(node, parent):
-                if token not in bound and _in_order(node, token, bound) and self._fits(node, token, side):
+            for token in self._view.candidates(node, parent):
+                if (
+                    token not in bound
+                    and _in_order(node, token, bound)
+                    and self._view.fits(node, token, side)
+                ):
                     return True
         return False
-
-    def _candidates(self, node: _Node, parent: int) -> Sequence[int]:
-        if node.way == "under":
-            return self.tree.children[parent]
-        if node.way == "above":
-            head = self.tree.heads[parent]
-            return () if head == parent else (head,)
-        if parent not in self._within:
-            self._within[parent] = [token for token in self.tree.subtree(parent) if token != parent]
-        return self._within[parent]
 
     def _feasible(self, k: int, token: int, side: str | None) -> bool:
         """Whether ``token`` fits node ``k`` and all that must hang on it can be found, each by itself.
 
         What fails here would fail after every combination of the other nodes.
         """
+        node = self.pattern.nodes[k]
+        kids = self.pattern.kids[k]
+        if not kids:
+            return self._view.fits(node, token, side)
         key = (k, token, side)
         known = self._known.get(key)
         if known is None:
-            nodes = self.pattern.nodes
-            known = self._fits(nodes[k], token, side) and all(
-                any(self._feasible(kid, t, side) for t in self._candidates(nodes[kid], token))
-                for kid in self.pattern.kids[k]
-            )
+            known = self._view.fits(node, token, side)
+            for kid in kids:
+                known = known and self._hangs(kid, token, side)
             self._known[key] = known
         return known
 
-    def _fits(self, node: _Node, token: int, side: str | None) -> bool:
-        tree = self.tree
-        if node.forms is not None and tree.forms[token] not in node.forms:
-            return False
-        if node.upos and tree.upos[token] not in node.upos:
-            return False
-        if node.exact:
-            relation = tree.relations[token]
-            if relation not in node.exact and not relation.startswith(node.bases):
-                return False
-        if node.feats and not _has_feats(tree.feats[token], node.feats):
-            return False
-        return not node.camped or self._stands(node, self._camps[token], side)
-
-    def _stands(self, node: _Node, camp: Camp, side: str | None) -> bool:
-        if node.actor and camp.kind not in node.actor:
-            return False
-        if node.party and (camp.side is None or camp.ally):
-            return False
-        if node.side is None:
-            return True
-        if camp.side is None:
-            return False
-        if node.side == _SIDE:
-            return camp.side == side
-        if node.side == _OTHER:
-            return self._other[camp.side] == side
-        return camp.side == node.side
+    def _hangs(self, k: int, parent: int, side: str | None) -> bool:
+        """Whether some token can be node ``k`` where it must stand to ``parent``."""
+        node = self.pattern.nodes[k]
+        view = self._view
+        leaf = not self.pattern.kids[k]
+        for token in view.candidates(node, parent):
+            if view.looks(node, token) and (
+                view.stands(node, token, side) if leaf else self._feasible(k, token, side)
+            ):
+                return True
+        return False
 
 
 def _in_order(node: _Node, token: int, bound: Sequence[int | None]) -> bool:
