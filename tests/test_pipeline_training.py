@@ -127,6 +127,7 @@ def test_lemma_tables_hold_only_what_the_rules_miss(sentences: list[TreebankSent
     assert "town" in tables["lemma_index"]["noun"]
     assert "towns" not in tables["lemma_exc"]["noun"]
     assert tables["lemma_exc"]["part"] == {"n't": ["not"]}
+    assert tables["lemma_rules"]["pron"] == [["", ""]]  # They → they
     assert tables["lemma_exc"]["noun"]["troops"] == ["troops"]  # not "troop"
 
 
