@@ -20,10 +20,10 @@ class Policy:
     """Points of the engine ``rules``, in the order in which the codebook lets cues outweigh each other."""
 
     strong: float = 2.0
-    weak: float = 1.0
+    weak: float = 0.9
     author: float = 1.5  # a frame in the author's voice outweighs a reported one
     subordinate: float = 0.75  # then the main clause outweighs the rest
-    frame: float = 2.0  # one strong reported cue is enough, one weak cue is not
+    frame: float = 1.5  # one strong cue is enough anywhere, one weak cue nowhere
     balance: float = 0.15  # two sides whose points differ by less than this share are balanced
     opinion: float = 2.0
     slope: float = 0.9  # points to log-odds, for the shares that the engine ``rules`` reports

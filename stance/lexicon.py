@@ -331,8 +331,11 @@ class Lexicon:
             for end, bound in self._run(elements, {(start, None)}, tokens, at, first=True):
                 if end > start:
                     ends[bound] = min(end, ends.get(bound, end))
+            first = start
+            if isinstance(head, Mark) and head.kind == "^":
+                first = min(tokens.first_word, *(end - 1 for end in ends.values())) if ends else start
             for bound in sorted(ends, key=lambda b: b or ""):
-                yield start, ends[bound] - 1, bound
+                yield first, ends[bound] - 1, bound
 
     def _run(
         self, elements: Sequence[Element], states: _States, tokens: Tokens, at: _MentionsAt, *, first: bool = False

@@ -271,7 +271,11 @@ class VoiceStage:
             return Speaker(text, known[0]), known[1]
         if self._refers_back(tokens, content) and context.speaker is not None:
             return Speaker(text, context.speaker.side), context.expert
-        return Speaker(text, self._others), expert
+        # "The ministry" of nobody knows whom is nobody's; a name on no list is somebody else's.
+        bare = any(m.actor.kind == "role" and not m.actor.expert for m in inside) and not any(
+            tokens.raw[i][0].isupper() for i in content[1:] if not any(m.first <= i <= m.last for m in inside)
+        )
+        return Speaker(text, self._nobody if bare else self._others), expert
 
     @staticmethod
     def _refers_back(tokens: Tokens, content: Sequence[int]) -> bool:

@@ -1,0 +1,138 @@
+"""The whole way through with the shipped rules: records, laziness, ids, order, the codebook's two rules."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import stance
+from stance import decide, resources, seeds
+from stance.classifier import Classifier, load
+from stance.labels import ENGINES, NO_FRAME, Voice
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def classifier(request: pytest.FixtureRequest) -> Classifier:
+    return load(request.param)
+
+
+@pytest.fixture(scope="module")
+def texts() -> Sequence[str]:
+    """Seed sentences, written ones, and sentences of shuffled words; fifty of each."""
+    chance = random.Random(7)
+    gold = [item.text for item in seeds.gold()]
+    written = [item.text for item in seeds.written()]
+    mixed = []
+    for text in chance.sample(written, 50):
+        words = text.split()
+        chance.shuffle(words)
+        mixed.append(" ".join(words))
+    return chance.sample(gold, 50) + chance.sample(written, 50) + mixed
+
+
+def test_every_record_follows_from_its_answers(classifier: Classifier) -> None:
+    for document in seeds.documents()[:2]:
+        analysis = classifier.classify(document)
+        for verdict in analysis:
+            assert document.text[verdict.sentence.start : verdict.sentence.end] == verdict.sentence.text
+            assert verdict.label == decide.label(verdict.frame, verdict.opinion, classifier.labels)
+            own = decide.own_label(verdict.frame, verdict.opinion, verdict.voice, classifier.labels)
+            assert verdict.own_label == own
+            assert sum(verdict.probabilities.values()) == pytest.approx(1.0)
+            assert (verdict.speaker is None) == (verdict.voice is Voice.AUTHOR)
+            assert verdict.reason
+            for piece in verdict.evidence:
+                assert document.text[piece.start : piece.end] == piece.text
+                assert piece.counted == (piece.not_counted is None)
+                assert (piece.rule is None) == (piece.kind == "model")
+            json.dumps(verdict.to_dict())
+
+
+def test_lazy_and_eager_give_the_same_records(texts: Sequence[str]) -> None:
+    for engine in ("rules", "hybrid"):
+        lazy = [v.to_dict() for v in load(engine).classify_sentences(texts)]
+        eager = [v.to_dict() for v in load(engine, eager=True).classify_sentences(texts)]
+        assert lazy == eager
+
+
+def test_the_answer_does_not_depend_on_the_batch(texts: Sequence[str]) -> None:
+    classifier = load("hybrid")
+    together = [v.to_dict() | {"index": 0} for v in classifier.classify_sentences(texts[:40])]
+    alone = [next(classifier.classify_sentences([text])).to_dict() for text in texts[:40]]
+    assert together == alone
+
+
+def test_ids_and_order_are_kept(classifier: Classifier) -> None:
+    records = [{"id": f"x{i}", "text": f"Sentence {i}."} for i in range(5)]
+    found = list(classifier.classify_sentences(records))
+    assert [v.sentence.id for v in found] == [r["id"] for r in records]
+    assert [v.sentence.index for v in found] == list(range(5))
+    assert all(v.document is None for v in found)
+
+
+def test_the_sentence_after_is_never_used(classifier: Classifier) -> None:
+    plain = {"id": "1", "text": "There are doubts about this."}
+    one = next(classifier.classify_sentences([plain])).to_dict()
+    two = next(classifier.classify_sentences([plain | {"next": "The occupiers fled in panic."}])).to_dict()
+    assert one == two
+
+
+def test_eight_threads_get_equal_answers(texts: Sequence[str]) -> None:
+    classifier = load("hybrid")
+    expected = [v.to_dict() for v in classifier.classify_sentences(texts[:30])]
+
+    def work(_: int) -> list[dict[str, object]]:
+        return [v.to_dict() for v in classifier.classify_sentences(texts[:30])]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(found == expected for found in pool.map(work, range(8)))
+
+
+def test_an_earlier_sentence_names_the_speaker_and_imports_no_frame(classifier: Classifier) -> None:
+    found = next(
+        classifier.classify_sentences(
+            [{"text": "He added that the talks would go on.", "prev": "Zelensky called the occupiers terrorists."}]
+        )
+    )
+    assert found.frame == NO_FRAME
+    assert found.speaker is not None
+    assert found.speaker.side == "kyiv"
+
+
+def test_the_joined_example_of_the_fourth_article(classifier: Classifier) -> None:
+    if classifier.engine == "model":
+        pytest.skip("the engine model has no rules to name")
+    document = next(d for d in seeds.documents() if (d.name or "").startswith("004"))
+    verdict = next(v for v in classifier.classify(document) if "which joined Russia in 2014" in v.sentence.text)
+    assert (verdict.label.value, verdict.voice) == ("pro_moscow", Voice.AUTHOR)
+    assert any("joined Russia" in e.text and e.rule for e in verdict.evidence if e.counted)
+
+
+def test_unknown_engine_is_one_sentence() -> None:
+    with pytest.raises(stance.StanceError, match="engine 'magic' is not one of"):
+        load("magic")
+
+
+def test_the_domain_lives_in_the_rules() -> None:
+    """No place, person or people that the rulebook lists as an actor is spelled in the code."""
+    package = resources.resource("rules").parent / "stance"
+    if not package.is_dir():
+        pytest.skip("not a checkout")
+    names = {
+        name.lower()
+        for actor in load("rules").rulebook.actors
+        if actor.side is not None
+        for name in actor.names
+        if re.fullmatch(r"[A-Z][a-z]{4,}", name)
+    }
+    allowed = {"labels.py"}
+    for path in package.rglob("*.py"):
+        if path.name in allowed or "_data" in path.parts:
+            continue
+        words = set(re.findall(r"[a-z]{5,}", path.read_text(encoding="utf-8").lower()))
+        assert not words & names, f"{path}: {sorted(words & names)}"

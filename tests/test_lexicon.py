@@ -1,0 +1,133 @@
+"""The scan: what phrases match, where, and that no phrase can make it slow or wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stance import rulebook
+from stance.lexicon import Lexicon, Tokens
+
+SIDES = """
+codebook: "4"
+sides:
+  kyiv: {label: pro_kyiv, name: Kyiv}
+  moscow: {label: pro_moscow, name: Moscow}
+speakers: [kyiv, moscow, western, other, unknown]
+speaker_of_nobody: unknown
+speaker_of_others: other
+"""
+ACTORS = """
+actors:
+  - {id: ukraine, names: [Ukraine], side: kyiv, speaker: kyiv, kind: country, mirror: russia}
+  - {id: russia, names: [Russia], side: moscow, speaker: moscow, kind: country, mirror: ukraine}
+  - {id: ukrainian, names: [Ukrainian], side: kyiv, speaker: kyiv, kind: demonym, mirror: russian}
+  - {id: russian, names: [Russian], side: moscow, speaker: moscow, kind: demonym, mirror: ukrainian}
+  - {id: kyiv, names: [Kyiv, Kiev], side: kyiv, speaker: kyiv, kind: capital, unless: [chicken Kiev]}
+"""
+
+
+def lexicon(folder: Path, phrases: list[str], side: str = "X", unless: list[str] | None = None) -> Lexicon:
+    (folder / "actors").mkdir(parents=True)
+    (folder / "frame" / "test").mkdir(parents=True)
+    (folder / "sides.yaml").write_text(SIDES)
+    (folder / "actors" / "all.yaml").write_text(ACTORS)
+    quoted = ", ".join(f"'{p}'" for p in phrases)
+    silence = ", ".join(f"'{p}'" for p in unless or ())
+    rule = f"""
+id: probe
+kind: lexical
+effect: frame
+side: {side}
+test: B
+strength: strong
+because: it is a probe
+phrases: [{quoted}]
+{f"unless: [{silence}]" if unless else ""}
+{'' if side == "X" else 'mirror: {none: "a probe"}'}
+examples:
+  fires: [{{text: "[Russia]", side: moscow}}]
+  silent: ["nothing"]
+"""
+    (folder / "frame" / "test" / "probe.yaml").write_text(rule)
+    return Lexicon(rulebook.load(folder, cache=False))
+
+
+def found(scanner: Lexicon, text: str) -> list[tuple[str, str | None]]:
+    return [(text[hit.start : hit.end], hit.side) for hit in scanner.scan(text).hits]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "expected"),
+    [
+        ("{X} aggression", "Russian aggression goes on.", [("Russian aggression", "moscow")]),
+        ("{X} aggression", "Russia's aggression goes on.", [("Russia's aggression", "moscow")]),
+        ("{X} aggression", "Ukraine’s aggression", [("Ukraine’s aggression", "kyiv")]),
+        ("{X} aggression", "the aggression of Russia", []),
+        ("aggression *3 {X}", "aggression on the part of Russia", []),
+        ("aggression *4 {X}", "aggression on the part of Russia", [("aggression on the part of Russia", "moscow")]),
+        ("{X} attack~ {Y}", "Russia attacked Ukraine.", [("Russia attacked Ukraine", "moscow")]),
+        ("{X} attack~ {Y}", "Russia attacked Russian towns.", []),
+        ("{X:country} lies", "Russian lies and Russia lies", [("Russia lies", "moscow")]),
+        ("so called {X}", "the “so-called Russian”", [("so-called Russian", "moscow")]),
+        ("{X} , alone", "Russia, alone", [("Russia, alone", "moscow")]),
+        ("^ {X} wins", "“Russia wins", [("Russia wins", "moscow")]),
+        ("^ {X} wins", "If Russia wins", []),
+        ("wins {X} $", "Who wins? It wins Russia!”", [("wins Russia", "moscow")]),
+        ("{X} (truly)? wins", "Russia truly wins and Ukraine wins", [("Russia truly wins", "moscow"), ("Ukraine wins", "kyiv")]),
+    ],
+)
+def test_phrases(tmp_path: Path, phrase: str, text: str, expected: list[tuple[str, str | None]]) -> None:
+    assert found(lexicon(tmp_path, [phrase]), text) == expected
+
+
+def test_unless_silences_where_it_overlaps_and_nowhere_else(tmp_path: Path) -> None:
+    scanner = lexicon(tmp_path, ["{X} aggression"], unless=["alleged {X} aggression"])
+    assert found(scanner, "alleged Russian aggression") == []
+    assert found(scanner, "alleged crimes; Russian aggression") == [("Russian aggression", "moscow")]
+
+
+def test_an_ambiguous_name_is_no_mention(tmp_path: Path) -> None:
+    scanner = lexicon(tmp_path, ["{X} probe"])
+    assert [m.actor.id for m in scanner.scan("We had chicken Kiev in Kiev.").mentions] == ["kyiv"]
+
+
+def test_exact_case(tmp_path: Path) -> None:
+    scanner = lexicon(tmp_path, ["SMO zone", "=Right sector"], side="moscow")
+    assert found(scanner, "the SMO zone") == [("SMO zone", None)]
+    assert found(scanner, "the smo zone") == []
+    assert found(scanner, "the right sector") == []
+
+
+@given(st.text(st.sampled_from("Russia Ukraine aggression of,.'’“”-—\u0000\u200b😀İ"), max_size=200))
+def test_any_text_scans_within_its_bounds(text: str) -> None:
+    scanner = _shared()
+    scan = scanner.scan(text)
+    for item in (*scan.hits, *scan.mentions):
+        assert 0 <= item.start < item.end <= len(text)
+
+
+@given(st.text(max_size=100))
+def test_tokens_lie_in_the_text(text: str) -> None:
+    tokens = Tokens(text)
+    place = 0
+    for raw, start, end in zip(tokens.raw, tokens.starts, tokens.ends, strict=True):
+        assert text[start:end] == raw
+        assert start >= place
+        assert not text[place:start].strip()
+        place = end
+
+
+_SHARED: list[Lexicon] = []
+
+
+def _shared() -> Lexicon:
+    if not _SHARED:
+        import tempfile
+
+        folder = Path(tempfile.mkdtemp())
+        _SHARED.append(lexicon(folder / "rules", ["{X} *5 aggression *5 {Y}", "aggression (of|by) {X}"]))
+    return _SHARED[0]
