@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def list_rules(
 def show(rule_id: str, rules: str | None, overlay: str | None) -> None:
     """Everything about the rule ID: what it matches, why, and the examples that test it."""
     book = loading.rulebook(rules, overlay)
-    for line in _page(_found(book, rule_id)):
+    for line in _page(_found(book, rule_id), rules, overlay):
         click.echo(visible(line))
 
 
@@ -114,7 +115,7 @@ def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
         _found(book, rule_id)
     report = run(book, only=rule_id)
     for fault in report.faults:
-        complain(str(fault))
+        complain(f"{_place(fault.path, rules, overlay)}:{fault.line}: {fault.message}")
     click.echo(
         f"{report.rules} rules, {report.examples} examples, {report.mirrored} of them mirrored: "
         f"{len(report.faults)} faults"
@@ -161,8 +162,16 @@ def _entry(rule: Rule) -> dict[str, Any]:
     return {**entry, "because": rule.because, "path": rule.path, "line": rule.line}
 
 
-def _page(rule: Rule) -> Iterator[str]:
-    yield f"{rule.id}   {rule.path}:{rule.line}"
+def _place(path: str, rules: str | None, overlay: str | None) -> str:
+    """The path of a rule file as the user would write it."""
+    for folder in (overlay, rules):
+        if folder is not None and os.path.exists(os.path.join(folder, path)):
+            return os.path.join(folder, path)
+    return f"rules/{path}"
+
+
+def _page(rule: Rule, rules: str | None, overlay: str | None) -> Iterator[str]:
+    yield f"{rule.id}   {_place(rule.path, rules, overlay)}:{rule.line}"
     yield f"  {rule.kind} · {_does(rule)} · {rule.status}"
     yield f"  because   {rule.because}"
     if rule.rationale:
