@@ -145,7 +145,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. Which fields are set depends on `kind` and `effect`; see ``rules/README.md``."""
+    """One rule. Which fields are set depends on `kind` and `effect`; see ``rules/README.md``.
+
+    `path` is relative to the folder that the rule comes from: the rules, or the overlay on them.
+    """
 
     id: str
     kind: str

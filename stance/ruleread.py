@@ -31,6 +31,7 @@ from stance.phrases import (
 from stance.rulebook import KINDS, Example, Fault, Node, Rule, Snapshot, suggest
 from stance.ruleshapes import (
     KEBAB,
+    MAX_ID,
     RULE_SHAPES,
     AnyRule,
     DependencyShape,
@@ -88,7 +89,8 @@ class Entry:
     @property
     def id(self) -> str | None:
         found = self.data.get("id")
-        return found if isinstance(found, str) and re.fullmatch(KEBAB, found) else None
+        valid = isinstance(found, str) and len(found) <= MAX_ID and re.fullmatch(KEBAB, found)
+        return str(found) if valid else None
 
     @property
     def off(self) -> bool:

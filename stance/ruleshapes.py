@@ -27,8 +27,9 @@ from stance.ruleyaml import Loc
 
 ShapeT = TypeVar("ShapeT", bound="Shape")
 MAX_NODES: Final = 20
+MAX_ID: Final = 80
 KEBAB: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-Id = Annotated[str, StringConstraints(pattern=KEBAB, max_length=80)]
+Id = Annotated[str, StringConstraints(pattern=KEBAB, max_length=MAX_ID)]
 NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Texts = Annotated[list[Text], Field(min_length=1)]

@@ -593,6 +593,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)
         (b"id: x\n  kind: y\n", ":2: not YAML"),
         (b"%YAML 9.9\n---\nid: x\n", ": not YAML"),
         (b"id: \"\\ud800\"\n", ""),
+        (b"kind: lexical\nid: " + b"x" * 900_000, "'id' is longer than 80 characters"),
         (b"rules: 3\n", ":1: 'rules' must be a list"),
         (b"rules: []\n", ":1: 'rules' must be a list with at least one entry"),
         (b"rules: [a, [b]]\n", ":1: an entry of 'rules' must hold 'key: value' pairs"),
@@ -617,6 +618,21 @@ def test_large_files_and_many_files(book: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(rulebook, "MAX_FILES", 5)
     (found,) = faults_of(book)
     assert "10 rule files; 5 are the limit" in found
+
+
+def test_a_file_full_of_faults_is_not_read_to_its_end(book: Path) -> None:
+    write(book, {"frame/naming/bad.yaml": "rules:\n" + "".join(f"- {{id: a{i}}}\n" for i in range(2_000))})
+    change(book, TREE, "upos: VERB", "upos: VRB")
+    found = faults_of(book)
+    assert "frame/naming/bad.yaml: more than 500 faults in this file; mend these first" in found
+    assert len([line for line in found if line.startswith("frame/naming/bad.yaml:")]) == 501
+    assert any(line.startswith(f"{TREE}:9: ") for line in found)
+
+
+def test_one_wrong_default_is_one_fault(book: Path) -> None:
+    """Both rules of the file have it from there."""
+    change(book, VOICE, "voice: attributed", "voice: loud")
+    assert len(faults_of(book)) == 1
 
 
 def test_things_that_are_no_files(book: Path) -> None:
