@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from stance import decide, segment
 from stance import model as models
+from stance.decide import Answers
 from stance.document import Document, Sentence
 from stance.errors import StanceError
 from stance.evidence import Analysis, Evidence, Verdict, Versions
@@ -59,7 +60,9 @@ class Classifier:
         if engine not in ENGINES:
             raise StanceError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
         if engine != "rules" and model is None:
-            raise StanceError(f"engine {engine!r} needs a model; train one with `stance train` or use engine 'rules'")
+            raise StanceError(
+                f"engine {engine!r} needs a model; train one with `stance train` or use engine 'rules'"
+            )
         self.rulebook = rulebook
         self.engine = engine
         self.model = model
@@ -116,14 +119,20 @@ class Classifier:
         """Evidence of single sentences, before any decision."""
         seen = []
         for item in sentences:
-            sentence = _sentence({"text": item.text, "prev": item.prev} if isinstance(item, Labelled) else item)
+            sentence = _sentence(
+                {"text": item.text, "prev": item.prev} if isinstance(item, Labelled) else item
+            )
             seen.append(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
         return self.gather(seen)
 
     def gather(self, seen: Sequence[Seen]) -> list[Gathered]:
         """Evidence of each sentence; trees are asked for only where a rule could use one."""
         wanted = [i for i, s in enumerate(seen) if self.eager or s.wants_tree]
-        trees = dict(zip(wanted, self.parser.parse([seen[i].sentence.text for i in wanted]), strict=True)) if wanted else {}
+        trees = (
+            dict(zip(wanted, self.parser.parse([seen[i].sentence.text for i in wanted]), strict=True))
+            if wanted
+            else {}
+        )
         return [self.gatherer.complete(s, trees.get(i) if s.wants_tree else None) for i, s in enumerate(seen)]
 
     # -- stages ----------------------------------------------------------------------------------------
@@ -173,7 +182,7 @@ class Classifier:
         )
         return replace(verdict, reason=reason(verdict, self.rulebook))
 
-    def _voice(self, gathered: Gathered, answers: decide.Answers) -> tuple[Voice, Any]:
+    def _voice(self, gathered: Gathered, answers: Answers) -> tuple[Voice, Any]:
         if answers.frame != NO_FRAME:
             if decide.has_carrier(answers.evidence, answers.frame):
                 return answers.voice, answers.speaker
@@ -184,16 +193,26 @@ class Classifier:
         voices = gathered.voices
         return voices.main, voices.speaker
 
-    def _answers(self, gathered: Gathered) -> decide.Answers:
+    def _answers(self, gathered: Gathered) -> Answers:
         if self.engine == "rules" or self.model is None:
             return decide.by_rules(gathered.evidence, self.sides)
         values = models.features(gathered, self.sides, self.model.families)
         prediction = self.model.predict(values, self.sides)
-        evidence = tuple(self._weigh(e, prediction.frame) for e in gathered.evidence) if self.engine == "hybrid" else ()
+        evidence = (
+            tuple(self._weigh(e, prediction.frame) for e in gathered.evidence)
+            if self.engine == "hybrid"
+            else ()
+        )
         evidence += self._words(gathered, values, prediction)
         voice, speaker = decide.carrier(evidence, prediction.frame)
-        return decide.Answers(
-            prediction.frame, prediction.opinion, voice, speaker, evidence, prediction.frames, prediction.p_opinion
+        return Answers(
+            prediction.frame,
+            prediction.opinion,
+            voice,
+            speaker,
+            evidence,
+            prediction.frames,
+            prediction.p_opinion,
         )
 
     def _weigh(self, piece: Evidence, frame: str) -> Evidence:
@@ -308,9 +327,7 @@ def load(
         if engine == "hybrid" and trained_on is not None and trained_on != rulebook.digest:
             warnings.warn(
                 f"the model was trained with rules {trained_on}, the rules in use are {rulebook.digest}: "
-                "weights of evidence still hold by test, side, strength and voice; `stance train` fits them anew",
+                "evidence still weighs by test, side, strength and voice; `stance train` fits weights anew",
                 stacklevel=2,
             )
-    return Classifier(
-        rulebook, engine=engine, model=weights, abstain_below=abstain_below, eager=eager
-    )
+    return Classifier(rulebook, engine=engine, model=weights, abstain_below=abstain_below, eager=eager)

@@ -59,7 +59,9 @@ def own_label(frame: str, opinion: bool, voice: Voice, labels: Mapping[str, Labe
     return label(frame, opinion, labels)
 
 
-def probabilities(frames: Mapping[str, float], p_opinion: float, labels: Mapping[str, Label]) -> dict[Label, float]:
+def probabilities(
+    frames: Mapping[str, float], p_opinion: float, labels: Mapping[str, Label]
+) -> dict[Label, float]:
     """Probabilities of the four labels from those of the two questions; they sum to 1."""
     none = frames[NO_FRAME]
     result = {
@@ -86,7 +88,7 @@ def points(piece: Evidence, policy: Policy = POLICY) -> float:
 def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy = POLICY) -> Answers:
     """The engine ``rules``: evidence and this page, no learnt weight."""
     pieces = [replace(e, weight=points(e, policy)) if e.counted else e for e in evidence]
-    totals = {side: 0.0 for side in sides}
+    totals = dict.fromkeys(sides, 0.0)
     for piece in _strongest(pieces):
         totals[piece.side or ""] += piece.weight
     frame = _winner(totals, policy)
@@ -100,7 +102,7 @@ def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy 
 
 
 def _strongest(pieces: Sequence[Evidence]) -> list[Evidence]:
-    """Counted frame evidence, of overlapping pieces for one side only the weightiest: no word counts twice."""
+    """Counted frame evidence; of pieces that overlap the weightiest of each side: no word counts twice."""
     frames = [e for e in pieces if e.counted and e.effect == "frame" and e.side is not None]
     frames.sort(key=lambda e: (-e.weight, e.start, e.end, e.rule or ""))
     kept: list[Evidence] = []
@@ -111,7 +113,7 @@ def _strongest(pieces: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _winner(totals: Mapping[str, float], policy: Policy) -> str:
-    (first, a), (second, b) = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    (first, a), (_, b) = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
     if a < policy.frame:
         return NO_FRAME
     if b >= policy.frame and a - b <= policy.balance * a:
@@ -142,7 +144,9 @@ def _shares(totals: Mapping[str, float], policy: Policy) -> dict[str, float]:
 
 def carrier(evidence: Sequence[Evidence], frame: str) -> tuple[Voice, Speaker | None]:
     """Voice of the frame: author if any part of it stands outside every reported scope."""
-    pieces = [e for e in evidence if e.counted and e.effect == "frame" and e.side == frame and e.kind != "model"]
+    pieces = [
+        e for e in evidence if e.counted and e.effect == "frame" and e.side == frame and e.kind != "model"
+    ]
     pieces = [e for e in pieces if e.strength == "strong"] or pieces
     for voice in (Voice.AUTHOR, Voice.ATTRIBUTED, Voice.QUOTED):
         for piece in pieces:
@@ -153,6 +157,4 @@ def carrier(evidence: Sequence[Evidence], frame: str) -> tuple[Voice, Speaker | 
 
 def has_carrier(evidence: Sequence[Evidence], frame: str) -> bool:
     """Is there rule evidence that carries the frame?"""
-    return any(
-        e.counted and e.effect == "frame" and e.side == frame and e.kind != "model" for e in evidence
-    )
+    return any(e.counted and e.effect == "frame" and e.side == frame and e.kind != "model" for e in evidence)

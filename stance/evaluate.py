@@ -100,7 +100,8 @@ def f1_per_label(confusion: Array) -> Array:
     """F1 of each label over the last two axes, 0 where a label was neither there nor found."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return np.divide(2.0 * right, both, out=np.zeros(right.shape), where=both > 0)
+    result: Array = np.divide(2.0 * right, both, out=np.zeros(right.shape), where=both > 0)
+    return result
 
 
 def macro_f1(confusion: Array) -> Array:
@@ -159,7 +160,9 @@ def score(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> Scores:
         macro_f1=interval(articles, macro_f1),
         per_label=_per_label(confusion),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
-        voice=_share((g.voice == v.voice) for g, v in zip(gold, verdicts, strict=True) if g.voice is not None),
+        voice=_share(
+            (g.voice == v.voice) for g, v in zip(gold, verdicts, strict=True) if g.voice is not None
+        ),
         speaker_side=_share(
             (v.speaker is not None and v.speaker.side == g.source)
             for g, v in zip(gold, verdicts, strict=True)
@@ -223,7 +226,9 @@ def _slices(gold: Sequence[Labelled], found: Sequence[Label]) -> dict[str, Inter
         if item.voice is not None:
             groups[f"voice={item.voice.value}"].append(i)
         words = len(item.text.split())
-        groups["length=" + ("under 12 words" if words < 12 else "12 to 24" if words < 25 else "25 and more")].append(i)
+        groups[
+            "length=" + ("under 12 words" if words < 12 else "12 to 24" if words < 25 else "25 and more")
+        ].append(i)
     return {
         name: interval(_by_article([gold[i] for i in rows], [found[i] for i in rows]), macro_f1)
         for name, rows in sorted(groups.items())
@@ -238,7 +243,11 @@ def calibration_error(gold: Sequence[Labelled], verdicts: Sequence[Verdict], bin
     if not len(p):
         return None
     place = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = [abs(p[place == b].mean() - right[place == b].mean()) * (place == b).mean() for b in range(bins) if (place == b).any()]
+    gaps = [
+        abs(p[place == b].mean() - right[place == b].mean()) * (place == b).mean()
+        for b in range(bins)
+        if (place == b).any()
+    ]
     return round(float(sum(gaps)), 4)
 
 

@@ -103,7 +103,9 @@ class Gatherer:
             for m in matches
             if m.rule.effect in ("frame", "opinion")
         ]
-        cancels = [(hit.rule, *_cancel_span(hit, seen)) for hit in seen.scan.hits if hit.rule.effect == "cancel"]
+        cancels = [
+            (hit.rule, *_cancel_span(hit, seen)) for hit in seen.scan.hits if hit.rule.effect == "cancel"
+        ]
         for match in matches:
             if match.rule.effect == "cancel" and tree is not None:
                 node = match.nodes.get(match.rule.scope or "")
@@ -139,7 +141,12 @@ class Gatherer:
                 break
         if reason is None and found.mention and rule.effect == "frame":
             reason = NotCounted.MENTION
-        if reason is None and rule.effect == "opinion" and found.voice is not Voice.AUTHOR and not found.expert:
+        if (
+            reason is None
+            and rule.effect == "opinion"
+            and found.voice is not Voice.AUTHOR
+            and not found.expert
+        ):
             reason = NotCounted.OTHER_VOICE
         offset = seen.sentence.start
         return Evidence(
@@ -189,7 +196,9 @@ class Gatherer:
         if node is not None:
             span = head_noun_span(tree, node)
             tokens = seen.scan.tokens
-            inside = [i for i in range(len(tokens)) if span[0] <= tokens.starts[i] and tokens.ends[i] <= span[1]]
+            inside = [
+                i for i in range(len(tokens)) if span[0] <= tokens.starts[i] and tokens.ends[i] <= span[1]
+            ]
             if inside:
                 speaker, expert = self._voice.name(seen.scan, inside[0], inside[-1] + 1, seen.before)
         root = tree.heads[anchor] == anchor

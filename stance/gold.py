@@ -66,7 +66,9 @@ def read(
             faults.append(f"{path}:{number}: {error}")
             continue
         if item.id in seen:
-            faults.append(f"{path}:{number}: id {item.id!r} stands at line {seen[item.id]} too; ids must differ")
+            faults.append(
+                f"{path}:{number}: id {item.id!r} stands at line {seen[item.id]} too; ids must differ"
+            )
             continue
         seen[item.id] = number
         result.append(item)
@@ -92,8 +94,8 @@ def _rows(path: Path, faults: list[str]) -> Iterator[tuple[int, Mapping[str, Any
         raise StanceError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     if path.suffix.lower() in (".tsv", ".csv"):
         delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-        for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter=delimiter), 2):
-            yield number, {k: v for k, v in row.items() if k is not None and v not in (None, "")}
+        for number, cells in enumerate(csv.DictReader(text.splitlines(), delimiter=delimiter), 2):
+            yield number, {k: v for k, v in cells.items() if k is not None and v not in (None, "")}
         return
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -113,13 +115,17 @@ def _object(line: str) -> tuple[Mapping[str, Any] | None, str]:
     return (row, "") if isinstance(row, dict) else (None, "not an object")
 
 
-def _labelled(row: Mapping[str, Any], names: Mapping[str, str], labels: Mapping[str, str], place: str) -> Labelled:
+def _labelled(
+    row: Mapping[str, Any], names: Mapping[str, str], labels: Mapping[str, str], place: str
+) -> Labelled:
     def get(name: str) -> Any:
         return row.get(names.get(name, name))
 
     text = get("text")
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"field {names.get('text', 'text')!r} is missing or empty; every record needs a text")
+        raise ValueError(
+            f"field {names.get('text', 'text')!r} is missing or empty; every record needs a text"
+        )
     raw = get("label")
     if raw is None:
         raise ValueError(f"field {names.get('label', 'label')!r} is missing; every record needs a label")
@@ -164,5 +170,3 @@ def _truth(value: Any) -> bool | None:
     if text in ("false", "0", "no"):
         return False
     raise ValueError(f"opinion {value!r} is neither true nor false")
-
-

@@ -211,7 +211,9 @@ class Lexicon:
         self._name_starts = self._name_trie.root.keys()
         self._phrase_starts = self._phrase_trie.root.keys()
         self.size = order
-        self.keys = frozenset(self._names) | frozenset(self._phrases) | self._name_starts | self._phrase_starts
+        self.keys = (
+            frozenset(self._names) | frozenset(self._phrases) | self._name_starts | self._phrase_starts
+        )
 
     # -- compiling -------------------------------------------------------------------------------------
 
@@ -338,7 +340,13 @@ class Lexicon:
                 yield first, ends[bound] - 1, bound
 
     def _run(
-        self, elements: Sequence[Element], states: _States, tokens: Tokens, at: _MentionsAt, *, first: bool = False
+        self,
+        elements: Sequence[Element],
+        states: _States,
+        tokens: Tokens,
+        at: _MentionsAt,
+        *,
+        first: bool = False,
     ) -> _States:
         """Where a sequence may end, given where it may begin. Sets of places keep it polynomial whatever
         brackets and gaps a phrase nests."""
@@ -349,7 +357,9 @@ class Lexicon:
             first = False
         return states
 
-    def _step(self, element: Element, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+    def _step(
+        self, element: Element, states: _States, tokens: Tokens, at: _MentionsAt, first: bool
+    ) -> _States:
         if isinstance(element, Word):
             return _word_step(element, states, tokens, first)
         if isinstance(element, ActorSlot):
@@ -474,7 +484,7 @@ def _word_starts(element: Word, tokens: Tokens) -> list[int]:
 
 
 def _without_leading_options(elements: tuple[Element, ...]) -> Iterator[tuple[Element, ...]]:
-    """The same pattern with every choice at its start made, so that a start is always a word, slot or mark."""
+    """The same pattern with every choice at its start made: it begins with a word, slot or mark."""
     if not elements:
         return
     head, rest = elements[0], elements[1:]

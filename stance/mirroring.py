@@ -15,7 +15,6 @@ from stance.lexicon import Hit, Lexicon, Mention
 from stance.phrases import Alternatives, Element, Optional, PhraseParser, Word
 from stance.rulebook import Rule, Rulebook
 
-
 _ARTICLE: Final = re.compile(r"\b([Aa]n?)\s+$")
 
 
@@ -53,7 +52,9 @@ class Mirror:
                 continue
             replacement = self._name(mention, text)
             if replacement is None:
-                return Mirrored(text, False, f"“{text[mention.start : mention.end]}” has no partner ({mention.actor.id})")
+                return Mirrored(
+                    text, False, f"“{text[mention.start : mention.end]}” has no partner ({mention.actor.id})"
+                )
             edits.append((mention.start, mention.end, replacement))
         if not edits:
             return Mirrored(text, False, "names no side")
@@ -83,7 +84,7 @@ class Mirror:
         return self._paired(hit.rule, partner, text[hit.start : hit.end])
 
     def _paired(self, rule: Rule, partner: Rule, found: str) -> str | None:
-        """The partner's form at the place of the found one: same phrase, same form, where the lists run alike."""
+        """The partner's form at the place of the found one, where the two lists run alike."""
         ours = [form for phrase in rule.phrases for form in self._spelled(phrase)]
         theirs = [form for phrase in partner.phrases for form in self._spelled(phrase)]
         if len(ours) != len(theirs):
@@ -125,7 +126,7 @@ def _options(element: Element) -> Iterator[str]:
 
 
 def _plain(name: str) -> str:
-    """A name as it is written in a text: the first choice of each bracket, no signs of the phrase language."""
+    """A name as a text writes it: the first choice of each bracket, no signs of the phrase language."""
     out, depth, skip = [], 0, False
     for character in name:
         if character == "(":

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,15 +28,19 @@ _WINDOW: Final = 5
 # Families of smoothed words: all words, and those after and before an actor of each side.
 SMOOTH_KEYS: Final = ("e", "ea:{0}", "ea:{1}", "eb:{0}", "eb:{1}")
 _FIRST: Final = frozenset("i we my our us me".split())
-_QUOTES: Final = frozenset("\"“”«»„")
+_QUOTES: Final = frozenset('"“”«»„')
 
 
 def mirror(name: str) -> str:
     """The feature with the sides swapped; ``mirror(mirror(name)) == name``."""
     if "{" not in name:
         return name
-    return name.replace("{0}", "\x01").replace("{1}", "\x02").translate(_SWAP).replace("\x01", "{0}").replace(
-        "\x02", "{1}"
+    return (
+        name.replace("{0}", "\x01")
+        .replace("{1}", "\x02")
+        .translate(_SWAP)
+        .replace("\x01", "{0}")
+        .replace("\x02", "{1}")
     )
 
 
@@ -97,7 +102,7 @@ def word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, floa
     """Words, word pairs, and words near an actor, with actors as sides; each present or absent."""
     words = masked_words(gathered, slot)
     features = {f"w:{word}": 1.0 for word in words}
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in pairwise(words):
         features[f"ww:{left} {right}"] = 1.0
     for i, word in enumerate(words):
         if word.startswith("{"):
@@ -120,7 +125,9 @@ def _smooth_features(features: Mapping[str, float]) -> dict[str, float]:
             actor, _, word = rest.partition(" ")
             groups.setdefault(f"e{family[0]}:{actor}", []).append(word)
     return {
-        f"{key} {word}": 1.0 / math.sqrt(max(3, len(words))) for key, words in groups.items() for word in words
+        f"{key} {word}": 1.0 / math.sqrt(max(3, len(words)))
+        for key, words in groups.items()
+        for word in words
     }
 
 
@@ -210,7 +217,8 @@ def _distinct(pieces: Iterable[Evidence]) -> list[Evidence]:
     kept: list[Evidence] = []
     for piece in sorted(pieces, key=lambda e: (not e.counted, e.strength, e.start, -e.end, e.rule or "")):
         if not any(
-            k.side == piece.side and k.test == piece.test and k.start < piece.end and piece.start < k.end for k in kept
+            k.side == piece.side and k.test == piece.test and k.start < piece.end and piece.start < k.end
+            for k in kept
         ):
             kept.append(piece)
     return kept
@@ -305,11 +313,18 @@ def weights_bytes(weights: Mapping[str, tuple[float, float, float, float]]) -> b
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
 
-def save(folder: Path, weights: Mapping[str, tuple[float, float, float, float]], card: Mapping[str, Any]) -> None:
+def save(
+    folder: Path, weights: Mapping[str, tuple[float, float, float, float]], card: Mapping[str, Any]
+) -> None:
     """Write ``weights.json`` and ``card.json``; the card names the digest of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     data = weights_bytes(weights)
-    full = {"schema": SCHEMA, **card, "weights_sha256": hashlib.sha256(data).hexdigest(), "features": len(weights)}
+    full = {
+        "schema": SCHEMA,
+        **card,
+        "weights_sha256": hashlib.sha256(data).hexdigest(),
+        "features": len(weights),
+    }
     for name, content in (
         ("weights.json", data),
         ("card.json", (json.dumps(full, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()),
@@ -326,10 +341,14 @@ def load(folder: Path) -> LinearModel:
         card = json.loads(card_path.read_bytes())
         data = weights_path.read_bytes()
     except (OSError, ValueError, RecursionError) as error:
-        raise StanceError(f"{folder}: no readable model here ({error}); train one with `stance train`") from None
+        raise StanceError(
+            f"{folder}: no readable model here ({error}); train one with `stance train`"
+        ) from None
     if not isinstance(card, dict) or card.get("schema") != SCHEMA:
         found = card.get("schema") if isinstance(card, dict) else None
-        raise StanceError(f"{card_path}: schema is {found!r}, this version reads {SCHEMA!r}; train the model again")
+        raise StanceError(
+            f"{card_path}: schema is {found!r}, this version reads {SCHEMA!r}; train the model again"
+        )
     digest = hashlib.sha256(data).hexdigest()
     if digest != card.get("weights_sha256"):
         raise StanceError(
@@ -347,4 +366,3 @@ def load(folder: Path) -> LinearModel:
     except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
         raise StanceError(f"{folder}: not a model of this package ({error}); train it again") from None
     return LinearModel(weights, card, digest[:16])
-

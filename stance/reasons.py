@@ -18,7 +18,9 @@ def reason(verdict: Verdict, rulebook: Rulebook) -> str:
     names = {side.id: side.name for side in rulebook.sides}
     lost = [e for e in verdict.evidence if not e.counted and e.effect == "frame"]
     if verdict.frame != NO_FRAME:
-        counted = [e for e in verdict.evidence if e.counted and e.effect == "frame" and e.side == verdict.frame]
+        counted = [
+            e for e in verdict.evidence if e.counted and e.effect == "frame" and e.side == verdict.frame
+        ]
         deciding = max(counted, key=lambda e: (e.kind != "model", e.weight, -e.start), default=None)
         text = f"carries {names[verdict.frame]}'s frame {_voice(verdict)}"
         if deciding is not None:

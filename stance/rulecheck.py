@@ -94,7 +94,11 @@ def _wrong_answer(
             return f"fires for side {found[0][2]}, the example says {side}"
     if example.voice is not None and not any(p[3] == example.voice for p in found):
         return f"fires with voice {found[0][3]}, the example says {example.voice}"
-    if example.speaker is not None and not case.mirrored and not any(example.speaker in (p[4] or "") for p in found):
+    if (
+        example.speaker is not None
+        and not case.mirrored
+        and not any(example.speaker in (p[4] or "") for p in found)
+    ):
         return f"names the speaker {found[0][4]!r}, the example says {example.speaker!r}"
     return None
 
@@ -104,7 +108,8 @@ def _places(rule: Rule, gathered: Gathered) -> Iterator[tuple[int, int, str | No
     if rule.effect in ("frame", "opinion"):
         for piece in gathered.evidence:
             if piece.rule == rule.id and (piece.counted or rule.effect == "opinion"):
-                yield piece.start, piece.end, piece.side, piece.voice.value, piece.speaker and piece.speaker.text
+                name = None if piece.speaker is None else piece.speaker.text
+                yield piece.start, piece.end, piece.side, piece.voice.value, name
     elif rule.effect == "voice":
         for scope in gathered.voices.scopes:
             if scope.rule == rule.id:

@@ -113,11 +113,13 @@ class Vectors:
     array: Array
 
     def projection(self, table: Table) -> csr_matrix:
-        """From the smoothed features of a table (``e:``, ``ea:{0}``, ``eb:{1}`` …) to dimensions, block by block."""
+        """From the smoothed features of a table to dimensions, block by block."""
         row = {word: i for i, word in enumerate(self.words)}
         blocks = {key: n for n, key in enumerate(models.SMOOTH_KEYS)}
         width = self.array.shape[1]
-        rows, columns, data = [], [], []
+        rows: list[int] = []
+        columns: list[int] = []
+        data: list[float] = []
         for name, column in table.column.items():
             key, _, word = name.rpartition(" ")
             if key in blocks and word in row:
@@ -127,7 +129,9 @@ class Vectors:
         return csr_matrix((data, (rows, columns)), shape=(len(table.names), width * len(blocks)))
 
 
-def learn_vectors(texts: Iterable[tuple[str, str]], *, dimensions: int = 50, min_articles: int = 20) -> Vectors:
+def learn_vectors(
+    texts: Iterable[tuple[str, str]], *, dimensions: int = 50, min_articles: int = 20
+) -> Vectors:
     """Vectors of words in at least ``min_articles`` articles, from unlabelled ``(article, text)`` pairs.
 
     Positive pointwise mutual information in a window of five, smoothed contexts, truncated SVD
@@ -142,7 +146,9 @@ def learn_vectors(texts: Iterable[tuple[str, str]], *, dimensions: int = 50, min
         sentences.append(words)
         for word in words:
             articles[word].add(article)
-    known = sorted(w for w, found in articles.items() if len(found) >= min_articles and len(w) > 1 and w[0].isalpha())
+    known = sorted(
+        w for w, found in articles.items() if len(found) >= min_articles and len(w) > 1 and w[0].isalpha()
+    )
     index = {word: i for i, word in enumerate(known)}
     rows, columns, data = [], [], []
     for words in sentences:
@@ -166,7 +172,9 @@ def learn_vectors(texts: Iterable[tuple[str, str]], *, dimensions: int = 50, min
     return Vectors(tuple(known), array.astype(np.float32).astype(float))
 
 
-def _fit(x: csr_matrix, mirrored: csr_matrix, y: Array, y_mirrored: Array, c: float, weight: Mapping[int, float]) -> Any:
+def _fit(
+    x: csr_matrix, mirrored: csr_matrix, y: Array, y_mirrored: Array, c: float, weight: Mapping[int, float]
+) -> Any:
     """Logistic regression on every sentence and its mirror image."""
     stacked = vstack([x, mirrored]).tocsr()
     target = np.concatenate([y, y_mirrored])
@@ -180,7 +188,8 @@ def _frame_weights(fitted: Any, size: int) -> Array:
     result = np.zeros((3, size))
     for row, kind in zip(_rows(fitted), fitted.classes_, strict=True):
         result[int(kind)] = row
-    return result - result.mean(axis=0)
+    centred: Array = result - result.mean(axis=0)
+    return centred
 
 
 def _rows(fitted: Any) -> Array:
@@ -232,7 +241,7 @@ def fit_linear(
     options: Options,
     vectors: Vectors | None = None,
 ) -> Weights:
-    """Both heads over the named features, symmetric under ``mirror``; with vectors also over smoothed words."""
+    """Both heads over the named features, symmetric under ``mirror``."""
     table = Table(names)
     x, m = table.matrix(rows), table.matrix(rows, mirror=True)
     smooth, project = None, None
@@ -300,12 +309,16 @@ def fit_weights(
         names = names + sorted({name for e in examples for name in e.second})
         rows = [{**e.first, **e.second} for e in examples]
         return fit_linear(rows, goal, names, options.word_c, options.opinion_c, options, vectors)
-    first = fit_linear([e.first for e in examples], goal, names, options.word_c, options.opinion_c, options, vectors)
+    first = fit_linear(
+        [e.first for e in examples], goal, names, options.word_c, options.opinion_c, options, vectors
+    )
     if not hybrid:
         return first
     weigh = [i for i, e in enumerate(examples) if e.weigh]
     if len(weigh) < FOLDS:
-        raise StanceError("too few sentences to weigh rule evidence; give data from which no rule was written")
+        raise StanceError(
+            "too few sentences to weigh rule evidence; give data from which no rule was written"
+        )
     z = _out_of_fold_scores(examples, sides, options, weigh, vectors)
     rows = [_with_links(examples[i].second, z[n]) for n, i in enumerate(weigh)]
     chosen = [examples[i] for i in weigh]
@@ -330,7 +343,9 @@ def _out_of_fold_scores(
         rest = [e for e in examples if e.gold.article not in out]
         names = vocabulary(rest, options.min_articles)
         rows = [e.first for e in rest]
-        first = fit_linear(rows, targets(rest, sides), names, options.word_c, options.opinion_c, options, vectors)
+        first = fit_linear(
+            rows, targets(rest, sides), names, options.word_c, options.opinion_c, options, vectors
+        )
         for n in held:
             z[n] = scores(first, examples[weigh[n]].first)
     return z
@@ -348,7 +363,7 @@ def out_of_fold(
     progress: Progress,
     vectors: Vectors | None = None,
 ) -> tuple[list[int], list[tuple[float, float, float, float]]]:
-    """Scores of the weighing sentences (all sentences if none weighs) from models that never saw their article."""
+    """Scores of the weighing sentences (of all if none weighs) from models that never saw their article."""
     held_out = [i for i, e in enumerate(examples) if e.weigh] or list(range(len(examples)))
     groups = [examples[i].gold.article for i in held_out]
     result: list[tuple[float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0)] * len(held_out)
@@ -370,7 +385,7 @@ def _softmax(z: Array) -> Array:
 
 
 def calibrate(z: Array, frame: Array, opinion: Array) -> dict[str, float]:
-    """Scale and shift of both heads by maximum likelihood on scores out of fold (Platt 1999, two numbers a head)."""
+    """Scale and shift of both heads by maximum likelihood on scores out of fold (Platt 1999)."""
     from scipy.optimize import minimize
 
     def frame_loss(p: Array) -> float:
@@ -391,7 +406,9 @@ def calibrate(z: Array, frame: Array, opinion: Array) -> dict[str, float]:
     }
 
 
-def thresholds(z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]) -> dict[str, float]:
+def thresholds(
+    z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]
+) -> dict[str, float]:
     """Thresholds of the two questions that give the best macro-F1 of the label out of fold."""
     from sklearn.metrics import f1_score
 
@@ -437,7 +454,9 @@ def train(
     decision |= thresholds(z[natural], [e for e, n in zip(held, natural, strict=True) if n], decision, sides)
     progress("fitting the weights that ship")
     weights = fit_weights(examples, sides, options, hybrid=hybrid, vectors=vectors)
-    rounded = {name: (round(a, 5), round(b, 5), round(c, 5), round(d, 5)) for name, (a, b, c, d) in weights.items()}
+    rounded = {
+        name: (round(a, 5), round(b, 5), round(c, 5), round(d, 5)) for name, (a, b, c, d) in weights.items()
+    }
     kept = {name: row for name, row in rounded.items() if any(abs(v) >= 0.001 for v in row)}
     return kept, {
         "engine": engine,
@@ -456,11 +475,13 @@ def train(
     }
 
 
-def figures(z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]) -> dict[str, Any]:
+def figures(
+    z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]
+) -> dict[str, Any]:
     """Macro-F1 and per-label F1 of scores under a decision, whole and by slice."""
     from sklearn.metrics import f1_score
 
-    linear = models.LinearModel({name: row for name, row in _UNIT.items()}, {"decision": decision, "families": []}, "")
+    linear = models.LinearModel(dict(_UNIT), {"decision": decision, "families": []}, "")
     predicted = []
     for row in z:
         answer = linear.predict({f"z{k}": float(v) for k, v in enumerate(row)}, sides)
@@ -475,7 +496,16 @@ def figures(z: Array, examples: Sequence[Example], decision: Mapping[str, float]
 
     def macro(keep: Sequence[int]) -> float:
         return round(
-            float(f1_score([gold[i] for i in keep], [predicted[i] for i in keep], labels=names, average="macro", zero_division=0)), 4
+            float(
+                f1_score(
+                    [gold[i] for i in keep],
+                    [predicted[i] for i in keep],
+                    labels=names,
+                    average="macro",
+                    zero_division=0,
+                )
+            ),
+            4,
         )
 
     every = list(range(len(gold)))
@@ -483,7 +513,9 @@ def figures(z: Array, examples: Sequence[Example], decision: Mapping[str, float]
     slices: dict[str, float] = {}
     for field in ("kind", "batch"):
         for value in sorted({e.gold.slices.get(field, "") for e in examples} - {""}):
-            slices[f"{field}={value}"] = macro([i for i in every if examples[i].gold.slices.get(field) == value])
+            slices[f"{field}={value}"] = macro(
+                [i for i in every if examples[i].gold.slices.get(field) == value]
+            )
     return {
         "sentences": len(gold),
         "macro_f1": macro(every),
@@ -508,7 +540,9 @@ def fingerprint(paths: Sequence[Path]) -> dict[str, str]:
 # -- one run ---------------------------------------------------------------------------------------------
 
 
-def prepare(classifier: Classifier, data: Iterable[Labelled], *, weigh: bool, progress: Progress) -> list[Example]:
+def prepare(
+    classifier: Classifier, data: Iterable[Labelled], *, weigh: bool, progress: Progress
+) -> list[Example]:
     """Features of labelled sentences; trees are asked for as at prediction time."""
     slot = models.slots(classifier.sides)
     result: list[Example] = []
@@ -558,8 +592,8 @@ def run(
         "data": fingerprint(paths),
         "roles": {"words": [p.name for p in data], "weights_of_evidence": [p.name for p in weigh or data]},
         "counts": dict(sorted(counts.items())),
-        "intended_use": "labels for people who monitor news, beside the words and rules that made them; not a "
-        "judgement of truth, of writers or of outlets",
+        "intended_use": "labels for people who monitor news, beside the words and rules that made "
+        "them; not a judgement of truth, of writers or of outlets",
         "known_weaknesses": [
             "learnt mostly from text of 2021 and 2022",
             "irony, and insinuation without a cue of any rule",

@@ -33,8 +33,8 @@ _DEFINITE: Final = frozenset("the this his her their its".split())
 _FIRST_PERSON: Final = frozenset("i we my our us me".split())
 # Auxiliaries and adverbs between a speaker and the verb.
 _BEFORE_VERB: Final = frozenset(
-    "has have had is was were are be been being also later then still again now would could will may might must "
-    "should can 'd 've 's not never further earlier already once just even only".split()
+    "has have had is was were are be been being also later then still again now would could will may might "
+    "must should can 'd 've 's not never further earlier already once just even only".split()
 )
 _RELATIVES_OF_OBJECTS: Final = frozenset(("that", "which", "who", "whom"))
 _PREPOSITIONS: Final = frozenset("of for in to with from by at on against near".split())
@@ -43,6 +43,7 @@ _RELATIVES: Final = frozenset(("which", "who"))
 MAX_NAMES: Final = 64
 _CLAUSE_END: Final = frozenset(";")
 _OPENING: Final = frozenset("\"“«‘'`„‹(")
+_AFTER_SPEAKER: Final = (_OPENING | frozenset(":;—–.")) - frozenset("'’")
 _CLOSING: Final = frozenset("\"”»’')›")
 _PERSON_KINDS: Final = frozenset(("leader", "official", "person"))
 
@@ -182,7 +183,11 @@ class VoiceStage:
                 words += 1
                 quoted += inside
             carried = any(q.opens_before or q.continues_after for q in sentence.quotations)
-            if words and quoted / words >= QUOTED_SHARE and (mains or carried or quoted >= SHORT_QUOTATION_WORDS):
+            if (
+                words
+                and quoted / words >= QUOTED_SHARE
+                and (mains or carried or quoted >= SHORT_QUOTATION_WORDS)
+            ):
                 return Voice.QUOTED, quoted_speaker, quoted_expert
         if mains:
             best = next((s for s in mains if s.speaker.text is not None), mains[0])
@@ -326,7 +331,13 @@ class VoiceStage:
     # -- answers ---------------------------------------------------------------------------------------
 
     def of(
-        self, voices: Voices, start: int, end: int, side: str | None, test: str | None, mentions: Sequence[Mention]
+        self,
+        voices: Voices,
+        start: int,
+        end: int,
+        side: str | None,
+        test: str | None,
+        mentions: Sequence[Mention],
     ) -> Found:
         """Voice and speaker of the words ``[start, end)`` that carry a frame of ``side`` by ``test``."""
         inner = [q for q in voices.quotations if q.start <= start + 1 and end - 1 <= q.end]
@@ -384,7 +395,9 @@ def _choose(mentions: Sequence[Mention], last_word: int, near_end: bool, tokens:
         before = tokens.words[nearest.first - 1] if nearest.first else ""
         if before == "the" and nearest.first > 1:
             before = tokens.words[nearest.first - 2]
-        if last_word - nearest.last <= 1 and (nearest.actor.kind in _PERSON_KINDS or before not in _PREPOSITIONS):
+        if last_word - nearest.last <= 1 and (
+            nearest.actor.kind in _PERSON_KINDS or before not in _PREPOSITIONS
+        ):
             return nearest
     persons = [m for m in mentions if m.actor.kind in _PERSON_KINDS]
     if persons and not near_end:
@@ -406,7 +419,11 @@ def _clause_end(tokens: Tokens, first: int, size: int) -> int:
         word = tokens.words[i]
         if word in _CLAUSE_END:
             return tokens.starts[i]
-        if word == "," and i + 1 < len(tokens) and tokens.words[i + 1] in ("but", "while", "although", "whereas"):
+        if (
+            word == ","
+            and i + 1 < len(tokens)
+            and tokens.words[i + 1] in ("but", "while", "although", "whereas")
+        ):
             return tokens.starts[i]
     return size
 
@@ -463,7 +480,7 @@ def _phrase_start(tokens: Tokens, verb: int, quotations: Sequence[Quotation]) ->
         i -= 1
     while i >= floor:
         word = words[i]
-        if word in ("," , ":", ";", "—", "–", "(", ")") or word in _OPENING or word in _CLOSING:
+        if word in (",", ":", ";", "—", "–", "(", ")") or word in _OPENING or word in _CLOSING:
             if word in _CLOSING and tokens.text[tokens.starts[i] - 1 : tokens.starts[i]].isalnum():
                 i -= 1
                 continue  # an apostrophe
@@ -494,9 +511,7 @@ def _phrase_end(tokens: Tokens, first: int, quotations: Sequence[Quotation]) -> 
             commas += 1
             if commas > 1:
                 break
-        elif word in (":", ";", "—", "–", "(", ".") or (word in _BREAKS and word not in ("for", "with", "and")):
-            break
-        elif word in _OPENING and not word in ("'", "’"):
+        elif word in _AFTER_SPEAKER or (word in _BREAKS and word not in ("for", "with", "and")):
             break
         i += 1
     return i

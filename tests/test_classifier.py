@@ -96,7 +96,12 @@ def test_eight_threads_get_equal_answers(texts: Sequence[str]) -> None:
 def test_an_earlier_sentence_names_the_speaker_and_imports_no_frame(classifier: Classifier) -> None:
     found = next(
         classifier.classify_sentences(
-            [{"text": "He added that the talks would go on.", "prev": "Zelensky called the occupiers terrorists."}]
+            [
+                {
+                    "text": "He added that the talks would go on.",
+                    "prev": "Zelensky called the occupiers terrorists.",
+                }
+            ]
         )
     )
     assert found.frame == NO_FRAME
@@ -108,7 +113,9 @@ def test_the_joined_example_of_the_fourth_article(classifier: Classifier) -> Non
     if classifier.engine == "model":
         pytest.skip("the engine model has no rules to name")
     document = next(d for d in seeds.documents() if (d.name or "").startswith("004"))
-    verdict = next(v for v in classifier.classify(document) if "which joined Russia in 2014" in v.sentence.text)
+    verdict = next(
+        v for v in classifier.classify(document) if "which joined Russia in 2014" in v.sentence.text
+    )
     assert (verdict.label.value, verdict.voice) == ("pro_moscow", Voice.AUTHOR)
     assert any("joined Russia" in e.text and e.rule for e in verdict.evidence if e.counted)
 

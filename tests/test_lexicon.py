@@ -47,7 +47,7 @@ strength: strong
 because: it is a probe
 phrases: [{quoted}]
 {f"unless: [{silence}]" if unless else ""}
-{'' if side == "X" else 'mirror: {none: "a probe"}'}
+{"" if side == "X" else 'mirror: {none: "a probe"}'}
 examples:
   fires: [{{text: "[Russia]", side: moscow}}]
   silent: ["nothing"]
@@ -68,7 +68,11 @@ def found(scanner: Lexicon, text: str) -> list[tuple[str, str | None]]:
         ("{X} aggression", "Ukraine’s aggression", [("Ukraine’s aggression", "kyiv")]),
         ("{X} aggression", "the aggression of Russia", []),
         ("aggression *3 {X}", "aggression on the part of Russia", []),
-        ("aggression *4 {X}", "aggression on the part of Russia", [("aggression on the part of Russia", "moscow")]),
+        (
+            "aggression *4 {X}",
+            "aggression on the part of Russia",
+            [("aggression on the part of Russia", "moscow")],
+        ),
         ("{X} attack~ {Y}", "Russia attacked Ukraine.", [("Russia attacked Ukraine", "moscow")]),
         ("{X} attack~ {Y}", "Russia attacked Russian towns.", []),
         ("{X:country} lies", "Russian lies and Russia lies", [("Russia lies", "moscow")]),
@@ -77,7 +81,11 @@ def found(scanner: Lexicon, text: str) -> list[tuple[str, str | None]]:
         ("^ {X} wins", "“Russia wins", [("Russia wins", "moscow")]),
         ("^ {X} wins", "If Russia wins", []),
         ("wins {X} $", "Who wins? It wins Russia!”", [("wins Russia", "moscow")]),
-        ("{X} (truly)? wins", "Russia truly wins and Ukraine wins", [("Russia truly wins", "moscow"), ("Ukraine wins", "kyiv")]),
+        (
+            "{X} (truly)? wins",
+            "Russia truly wins and Ukraine wins",
+            [("Russia truly wins", "moscow"), ("Ukraine wins", "kyiv")],
+        ),
     ],
 )
 def test_phrases(tmp_path: Path, phrase: str, text: str, expected: list[tuple[str, str | None]]) -> None:

@@ -28,7 +28,9 @@ names = st.text(st.sampled_from("ab {}01:_"), min_size=1, max_size=12) | st.samp
 )
 
 
-def symmetric(values: dict[str, tuple[float, float, float, float]]) -> dict[str, tuple[float, float, float, float]]:
+def symmetric(
+    values: dict[str, tuple[float, float, float, float]],
+) -> dict[str, tuple[float, float, float, float]]:
     table = {}
     for name, (none, first, second, opinion) in values.items():
         twin = model.mirror(name)

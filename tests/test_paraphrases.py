@@ -25,29 +25,109 @@ JOINED = [
 
 # Text, the side that is blamed for going on with the war, the speaker's words, the speaker's side.
 RESPONSIBILITY = [
-    ("Lavrov warned: “If Kiev refuses, it alone bears responsibility for the continuing bloodshed.”", "Lavrov", "moscow"),
-    ('"If Ukraine turns this down, the moral responsibility for every further death lies with Kyiv," Peskov said.', "Peskov", "moscow"),
-    ('Vladimir Putin told reporters: "Kiev will be to blame for the continuation of the bloodshed if it rejects our terms."', "Vladimir Putin", "moscow"),
-    ("“Should Kyiv say no, the responsibility for prolonging the war will rest with the Ukrainian leadership,” Zakharova stressed.", "Zakharova", "moscow"),
-    ("'The blood of the coming months will be on Kyiv's hands if it walks away,' Medvedev declared.", "Medvedev", "moscow"),
-    ("«If Ukraine rejects the proposal, it is guilty of dragging out the bloodshed», Ushakov added.", "Ushakov", "moscow"),
-    ('Russian Foreign Minister Sergei Lavrov noted: "Kiev\'s refusal makes it responsible for the continuation of the bloodshed."', "Sergei Lavrov", "moscow"),
-    ("“Kyiv is prolonging the bloodshed, and it bears the political responsibility,” said Volodin.", "Volodin", "moscow"),
-    ('Dmitry Peskov remarked, "The responsibility for further bloodshed falls entirely on the Kiev leadership."', "Dmitry Peskov", "moscow"),
-    ('Putin, asked about the deadline, replied: "The moral responsibility for the deaths to come is Kyiv\'s."', "Putin", "moscow"),
+    (
+        "Lavrov warned: “If Kiev refuses, it alone bears responsibility for the continuing bloodshed.”",
+        "Lavrov",
+        "moscow",
+    ),
+    (
+        '"If Ukraine turns this down, the moral responsibility for every further death lies with Kyiv," Peskov said.',
+        "Peskov",
+        "moscow",
+    ),
+    (
+        'Vladimir Putin told reporters: "Kiev will be to blame for the continuation of the bloodshed if it rejects our terms."',
+        "Vladimir Putin",
+        "moscow",
+    ),
+    (
+        "“Should Kyiv say no, the responsibility for prolonging the war will rest with the Ukrainian leadership,” Zakharova stressed.",
+        "Zakharova",
+        "moscow",
+    ),
+    (
+        "'The blood of the coming months will be on Kyiv's hands if it walks away,' Medvedev declared.",
+        "Medvedev",
+        "moscow",
+    ),
+    (
+        "«If Ukraine rejects the proposal, it is guilty of dragging out the bloodshed», Ushakov added.",
+        "Ushakov",
+        "moscow",
+    ),
+    (
+        'Russian Foreign Minister Sergei Lavrov noted: "Kiev\'s refusal makes it responsible for the continuation of the bloodshed."',
+        "Sergei Lavrov",
+        "moscow",
+    ),
+    (
+        "“Kyiv is prolonging the bloodshed, and it bears the political responsibility,” said Volodin.",
+        "Volodin",
+        "moscow",
+    ),
+    (
+        'Dmitry Peskov remarked, "The responsibility for further bloodshed falls entirely on the Kiev leadership."',
+        "Dmitry Peskov",
+        "moscow",
+    ),
+    (
+        'Putin, asked about the deadline, replied: "The moral responsibility for the deaths to come is Kyiv\'s."',
+        "Putin",
+        "moscow",
+    ),
 ]
 
 MIRRORED = [
-    ("Sybiha warned: “If Moscow refuses, it alone bears responsibility for the continuing bloodshed.”", "Sybiha", "kyiv"),
-    ('"If Russia turns this down, the moral responsibility for every further death lies with Moscow," Yermak said.', "Yermak", "kyiv"),
-    ('Volodymyr Zelensky told reporters: "Moscow will be to blame for the continuation of the bloodshed if it rejects our terms."', "Volodymyr Zelensky", "kyiv"),
-    ("“Should Moscow say no, the responsibility for prolonging the war will rest with the Russian leadership,” Tykhyi stressed.", "Tykhyi", "kyiv"),
-    ("'The blood of the coming months will be on Moscow's hands if it walks away,' Poroshenko declared.", "Poroshenko", "kyiv"),
-    ("«If Russia rejects the proposal, it is guilty of dragging out the bloodshed», Podolyak added.", "Podolyak", "kyiv"),
-    ('Ukrainian Foreign Minister Dmytro Kuleba noted: "Moscow\'s refusal makes it responsible for the continuation of the bloodshed."', "Dmytro Kuleba", "kyiv"),
-    ("“Moscow is prolonging the bloodshed, and it bears the political responsibility,” said Stefanchuk.", "Stefanchuk", "kyiv"),
-    ('Mykhailo Podolyak remarked, "The responsibility for further bloodshed falls entirely on the Moscow leadership."', "Mykhailo Podolyak", "kyiv"),
-    ('Zelensky, asked about the deadline, replied: "The moral responsibility for the deaths to come is Moscow\'s."', "Zelensky", "kyiv"),
+    (
+        "Sybiha warned: “If Moscow refuses, it alone bears responsibility for the continuing bloodshed.”",
+        "Sybiha",
+        "kyiv",
+    ),
+    (
+        '"If Russia turns this down, the moral responsibility for every further death lies with Moscow," Yermak said.',
+        "Yermak",
+        "kyiv",
+    ),
+    (
+        'Volodymyr Zelensky told reporters: "Moscow will be to blame for the continuation of the bloodshed if it rejects our terms."',
+        "Volodymyr Zelensky",
+        "kyiv",
+    ),
+    (
+        "“Should Moscow say no, the responsibility for prolonging the war will rest with the Russian leadership,” Tykhyi stressed.",
+        "Tykhyi",
+        "kyiv",
+    ),
+    (
+        "'The blood of the coming months will be on Moscow's hands if it walks away,' Poroshenko declared.",
+        "Poroshenko",
+        "kyiv",
+    ),
+    (
+        "«If Russia rejects the proposal, it is guilty of dragging out the bloodshed», Podolyak added.",
+        "Podolyak",
+        "kyiv",
+    ),
+    (
+        'Ukrainian Foreign Minister Dmytro Kuleba noted: "Moscow\'s refusal makes it responsible for the continuation of the bloodshed."',
+        "Dmytro Kuleba",
+        "kyiv",
+    ),
+    (
+        "“Moscow is prolonging the bloodshed, and it bears the political responsibility,” said Stefanchuk.",
+        "Stefanchuk",
+        "kyiv",
+    ),
+    (
+        'Mykhailo Podolyak remarked, "The responsibility for further bloodshed falls entirely on the Moscow leadership."',
+        "Mykhailo Podolyak",
+        "kyiv",
+    ),
+    (
+        'Zelensky, asked about the deadline, replied: "The moral responsibility for the deaths to come is Moscow\'s."',
+        "Zelensky",
+        "kyiv",
+    ),
 ]
 
 ORIGINAL = [

@@ -28,7 +28,11 @@ def command(sentence: str | None, why: bool, rules: str | None, overlay: str | N
     from stance.mirroring import Mirror
 
     mirror = Mirror(loading.rulebook(rules, overlay))
-    lines = [sentence] if sentence is not None and sentence != "-" else (line.rstrip("\r\n") for line in sys.stdin)
+    lines = (
+        [sentence]
+        if sentence is not None and sentence != "-"
+        else (line.rstrip("\r\n") for line in sys.stdin)
+    )
     for line in lines:
         mirrored = mirror(line)
         click.echo(mirrored.text)

@@ -16,23 +16,29 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 @click.command(
     cls=StanceCommand,
     examples=(
-        "stance train --data seeds/written/agencies.jsonl --data seeds/written/minimal-pairs.jsonl --out my-model",
+        "stance train --data seeds/written/agencies.jsonl --out my-model",
         "stance train --data read.jsonl --weigh-on unread.jsonl --unlabelled texts.jsonl.gz --out my-model",
         "stance train --engine model --data labelled.jsonl --out my-words",
     ),
 )
 @click.option(
-    "--data", "data", multiple=True, type=_PATH, help="Labelled JSONL or TSV from which words are learnt; repeat it."
+    "--data",
+    "data",
+    multiple=True,
+    type=_PATH,
+    help="Labelled JSONL or TSV from which words are learnt; repeat it.",
 )
 @click.option(
     "--weigh-on",
     "weigh",
     multiple=True,
     type=_PATH,
-    help="Labelled sentences from which no rule was written: they also teach the weights of rule evidence, the "
-    "calibration and the thresholds. Without it, all data do.",
+    help="Labelled sentences from which no rule was written: they also teach the weights of rule evidence, "
+    "the calibration and the thresholds. Without it, all data do.",
 )
-@click.option("--unlabelled", type=_PATH, help="JSONL (gzip too) with article and text, to smooth words over their use.")
+@click.option(
+    "--unlabelled", type=_PATH, help="JSONL (gzip too) with article and text, to smooth words over their use."
+)
 @click.option(
     "--engine",
     type=click.Choice(("hybrid", "model")),
@@ -40,8 +46,12 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="Whose weights: of rule evidence and words together, or of words alone.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Noted in the card; training draws no lots.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Noted in the card; training draws no lots."
+)
 @options.rule_folder_options
 def command(
     data: tuple[Path, ...],
@@ -74,4 +84,5 @@ def command(
         progress=complain,
     )
     figures = card["figures"]["out_of_fold"]
-    click.echo(f"{out}: {card['engine']}, macro-F1 {figures['macro_f1']:.3f} on {figures['sentences']} sentences out of fold")
+    told = f"macro-F1 {figures['macro_f1']:.3f} on {figures['sentences']} sentences held out"
+    click.echo(f"{out}: {card['engine']}, {told}")
