@@ -483,6 +483,18 @@ def test_conjuncts_share_a_camp() -> None:
     assert sides("Redland PROPN 0 root\nran VERB 1 conj")["ran"] is None
 
 
+def test_a_conjunct_alone_asks_for_its_first() -> None:
+    tree = grow("""
+        Red      ADJ   2 amod
+        soldiers NOUN  5 obl
+        and      CCONJ 4 cc
+        sailors  NOUN  2 conj
+        shell    VERB  0 root
+    """)
+    sailor = Node("agent", form=("sailors",), side="X", parent=("within", "verb"))
+    assert [m.side for m in run(tree, rule((VERB, sailor)))] == ["red"]
+
+
 def test_relative_pronouns_take_their_antecedents_camp() -> None:
     tree = grow("""
         Redland PROPN 5 nsubj
@@ -542,6 +554,9 @@ def test_mention_of_several_words_sits_on_its_head() -> None:
     """)
     whole = Mention(tree.starts[1], tree.ends[3], RED)
     assert [camp.side for camp in camps(tree, [whole])] == [None, None, None, "red", None]
+    last = Mention(tree.starts[3], tree.ends[3], BLUE)
+    for both in ([last, whole], [whole, last]):
+        assert camps(tree, both)[3].side == "red"
     inner = Mention(tree.starts[1], tree.ends[1], BLUE)
     assert [camp.side for camp in camps(tree, [inner, whole])] == [None, "blue", None, "red", None]
 
