@@ -25,7 +25,7 @@ class Policy:
     subordinate: float = 0.75  # then the main clause outweighs the rest
     frame: float = 1.5  # one strong cue is enough anywhere, one weak cue nowhere
     balance: float = 0.15  # two sides whose points differ by less than this share are balanced
-    opinion: float = 2.0
+    opinion: float = 1.8  # one strong cue, or two weak ones
     slope: float = 0.9  # points to log-odds, for the shares that the engine ``rules`` reports
 
 
@@ -96,7 +96,7 @@ def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy 
     opinion = opinion_points >= policy.opinion
     settled = tuple(_settle(e, frame, totals, policy) for e in pieces)
     frames = _shares(totals, policy)
-    p_opinion = 1.0 / (1.0 + math.exp(-policy.slope * 2 * (opinion_points - policy.opinion + 0.5)))
+    p_opinion = 1.0 / (1.0 + math.exp(-policy.slope * 2 * (opinion_points - policy.opinion + 0.4)))
     voice, speaker = carrier(settled, frame)
     return Answers(frame, opinion, voice, speaker, settled, frames, p_opinion)
 
