@@ -2,23 +2,30 @@
 
 Intervals are bootstrap percentiles over articles (a sentence is no independent draw from its article),
 computed from one confusion matrix per article. Comparisons are McNemar's exact test and a paired
-bootstrap over the same articles.
+bootstrap over the same articles. Nothing here prints, and no figure holds a word of the data: ids only.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from stance import segment
 from stance.classifier import Classifier
-from stance.evidence import Verdict
+from stance.document import Document
+from stance.errors import StanceError
+from stance.evidence import Evidence, Verdict
 from stance.gold import Labelled
 from stance.labels import NO_FRAME, Label, Voice
 from stance.mirroring import Mirror
+from stance.phrases import WORD
+from stance.seeds import GoldSentence, WrittenSentence
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LABELS: Final = tuple(Label)
@@ -27,21 +34,83 @@ LEVEL: Final = 0.95
 _INDEX: Final = {label: i for i, label in enumerate(LABELS)}
 SLICES: Final = ("kind", "batch", "outlet_group")
 SMALLEST_SLICE: Final = 30
+FEW_SENTENCES: Final = 100
+FEW_ARTICLES: Final = 20
+RESIDUE_WORDS: Final = 6  # a piece of fewer words is a leftover of a page more often than a sentence
+NEAR: Final = 0.9
+GRAM: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is scored of one sentence; a baseline knows the label and perhaps its probability alone."""
+
+    label: Label
+    frame: str
+    probability: float | None = None
+    voice: Voice | None = None
+    speaker: str | None = None
+    own_label: Label | None = None
+
+    @classmethod
+    def of(cls, found: Verdict | Label | Answer) -> Answer:
+        """The answer in a verdict, or in a bare label."""
+        if isinstance(found, Answer):
+            return found
+        if isinstance(found, Label):
+            return cls(found, frame_of(found))
+        return cls(
+            label=found.label,
+            frame=found.frame,
+            probability=found.probabilities[found.label],
+            voice=found.voice,
+            speaker=None if found.speaker is None else found.speaker.side,
+            own_label=found.own_label,
+        )
+
+
+def frame_of(label: Label) -> str:
+    """The frame that a label says: a side, or none."""
+    return label.value.removeprefix("pro_") if label.value.startswith("pro_") else NO_FRAME
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95% interval."""
+    """A figure with its 95% interval, and of how many sentences."""
 
     value: float
     low: float
     high: float
+    count: int = 0
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_dict(self) -> dict[str, float]:
-        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
+        result = {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
+        return result | ({"sentences": self.count} if self.count else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Expected calibration error, and between what it lies for a perfect predictor of these probabilities.
+
+    On the sentences of ``batch`` random where the data say so: a selection has no natural proportions.
+    """
+
+    error: float
+    perfect_low: float
+    perfect_high: float
+    sentences: int
+    random_only: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "error": self.error,
+            "perfect": [self.perfect_low, self.perfect_high],
+            "sentences": self.sentences,
+            "random_only": self.random_only,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +130,7 @@ class Scores:
     framed_recall: float
     side_confusion: float
     side_difference: Interval
-    ece: float | None
+    calibration: Calibration | None
     slices: Mapping[str, Interval]
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,7 +149,7 @@ class Scores:
             "framed_recall": self.framed_recall,
             "side_confusion": self.side_confusion,
             "side_difference": self.side_difference.to_dict(),
-            "ece": self.ece,
+            "ece": None if self.calibration is None else self.calibration.to_dict(),
             "slices": {name: interval.to_dict() for name, interval in self.slices.items()},
         }
 
@@ -148,10 +217,14 @@ def interval(articles: Array, figure: Callable[[Array], Array], seed: int = 0) -
 # -- scoring ---------------------------------------------------------------------------------------------
 
 
-def score(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> Scores:
-    """All figures of verdicts against gold labels, in the same order."""
-    found = [verdict.label for verdict in verdicts]
-    articles = _by_article(gold, found)
+def score(gold: Sequence[Labelled], found: Sequence[Verdict | Label | Answer]) -> Scores:
+    """All figures of verdicts (or bare labels) against gold labels, in the same order."""
+    if not gold:
+        raise StanceError("there is no sentence to score; give data with at least one labelled sentence")
+    answers = [Answer.of(item) for item in found]
+    labels = [answer.label for answer in answers]
+    pairs = list(zip(gold, answers, strict=True))
+    articles = _by_article(gold, labels)
     confusion = articles.sum(axis=0)
     return Scores(
         sentences=len(gold),
@@ -160,21 +233,19 @@ def score(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> Scores:
         macro_f1=interval(articles, macro_f1),
         per_label=_per_label(confusion),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
-        voice=_share(
-            (g.voice == v.voice) for g, v in zip(gold, verdicts, strict=True) if g.voice is not None
-        ),
+        voice=_share(g.voice == a.voice for g, a in pairs if g.voice is not None and a.voice is not None),
         speaker_side=_share(
-            (v.speaker is not None and v.speaker.side == g.source)
-            for g, v in zip(gold, verdicts, strict=True)
-            if g.source is not None and g.voice is not None and g.voice is not Voice.AUTHOR
+            a.speaker == g.source
+            for g, a in pairs
+            if g.source is not None and a.voice is not None and g.voice not in (None, Voice.AUTHOR)
         ),
         own_label=_share(
-            (_own(g) == v.own_label) for g, v in zip(gold, verdicts, strict=True) if _own(g) is not None
+            _own(g) == a.own_label for g, a in pairs if a.own_label is not None and _own(g) is not None
         ),
         side_difference=interval(articles, _side_difference),
-        ece=calibration_error(gold, verdicts),
-        slices=_slices(gold, found),
-        **_framing(gold, verdicts),
+        calibration=calibration(gold, answers),
+        slices=_slices(gold, labels),
+        **_framing(gold, answers),
     )
 
 
@@ -205,8 +276,8 @@ def _own(item: Labelled) -> Label | None:
     return Label.ANALYTICAL_OPINION if item.opinion else Label.NEUTRAL_REPORT
 
 
-def _framing(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> dict[str, float]:
-    pairs = [(g.frame, v.frame) for g, v in zip(gold, verdicts, strict=True)]
+def _framing(gold: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, float]:
+    pairs = [(g.frame, a.frame) for g, a in zip(gold, answers, strict=True)]
     there = sum(a != NO_FRAME for a, _ in pairs)
     found = sum(b != NO_FRAME for _, b in pairs)
     both = [(a, b) for a, b in pairs if NO_FRAME not in (a, b)]
@@ -225,38 +296,210 @@ def _slices(gold: Sequence[Labelled], found: Sequence[Label]) -> dict[str, Inter
                 groups[f"{name}={item.slices[name]}"].append(i)
         if item.voice is not None:
             groups[f"voice={item.voice.value}"].append(i)
+        if re.match(r"\d{4}(-|$)", item.slices.get("date", "")):
+            groups[f"year={item.slices['date'][:4]}"].append(i)
         words = len(item.text.split())
         groups[
             "length=" + ("under 12 words" if words < 12 else "12 to 24" if words < 25 else "25 and more")
         ].append(i)
     return {
-        name: interval(_by_article([gold[i] for i in rows], [found[i] for i in rows]), macro_f1)
+        name: replace(
+            interval(_by_article([gold[i] for i in rows], [found[i] for i in rows]), macro_f1),
+            count=len(rows),
+        )
         for name, rows in sorted(groups.items())
         if SMALLEST_SLICE <= len(rows) < len(gold)
     }
 
 
-def calibration_error(gold: Sequence[Labelled], verdicts: Sequence[Verdict], bins: int = 10) -> float | None:
-    """Expected calibration error of the label's probability in equal-width bins (Guo et al. 2017)."""
-    p = np.array([v.probabilities[v.label] for v in verdicts])
-    right = np.array([g.label == v.label for g, v in zip(gold, verdicts, strict=True)], dtype=float)
-    if not len(p):
+def calibration(gold: Sequence[Labelled], answers: Sequence[Answer]) -> Calibration | None:
+    """Calibration of the label's probability; None for answers without one."""
+    drawn = [i for i, item in enumerate(gold) if item.slices.get("batch") == "random"]
+    rows = drawn or range(len(gold))
+    known = [(gold[i], answers[i]) for i in rows]
+    p = np.array([a.probability for _, a in known if a.probability is not None])
+    if not len(p) or len(p) < len(known):
         return None
+    right = np.array([g.label == a.label for g, a in known], dtype=float)
+    generator = np.random.default_rng(0)
+    perfect = [calibration_error(p, generator.random(len(p)) < p) for _ in range(DRAWS)]
+    low, high = np.quantile(perfect, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    error = calibration_error(p, right)
+    return Calibration(round(error, 4), round(float(low), 4), round(float(high), 4), len(p), bool(drawn))
+
+
+def calibration_error(p: Array, right: Array, bins: int = 10) -> float:
+    """Expected calibration error (Guo et al. 2017) in equal-width bins; both arrays are (sentences,)."""
     place = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = [
-        abs(p[place == b].mean() - right[place == b].mean()) * (place == b).mean()
-        for b in range(bins)
-        if (place == b).any()
-    ]
-    return round(float(sum(gaps)), 4)
+    gaps = np.bincount(place, weights=p, minlength=bins) - np.bincount(place, weights=right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(p))
 
 
 def label_all(classifier: Classifier, gold: Sequence[Labelled]) -> list[Verdict]:
     """Verdicts of labelled sentences, each on its own with its ``prev``."""
-    return list(classifier.classify_sentences({"id": g.id, "text": g.text, "prev": g.prev} for g in gold))
+    return list(classifier.classify_sentences(segment.sentence(g.text, prev=g.prev, id=g.id) for g in gold))
+
+
+# -- data ------------------------------------------------------------------------------------------------
+
+
+def seed_sentences(gold: Iterable[GoldSentence]) -> tuple[Labelled, ...]:
+    """Seed sentences as labelled ones, each text once: a page repeats its headline in its body."""
+    seen: set[str] = set()
+    result = []
+    for item in gold:
+        key = normalised(item.text)
+        if key in seen:
+            continue
+        seen.add(key)
+        result.append(_from_seed(item, item.document))
+    return tuple(result)
+
+
+def written_sentences(written: Iterable[WrittenSentence]) -> tuple[Labelled, ...]:
+    """The bundled written sentences as labelled ones; a pair stands for an article."""
+    return tuple(_from_seed(item, item.pair or item.id) for item in written)
+
+
+def _from_seed(item: GoldSentence | WrittenSentence, article: str) -> Labelled:
+    answers = item.answers
+    return Labelled(
+        id=item.id,
+        text=item.text,
+        label=answers.label,
+        frame=answers.frame,
+        opinion=answers.opinion,
+        voice=answers.voice,
+        source=answers.source,
+        article=article,
+        tests=answers.tests,
+        slices={"pair": item.pair} if isinstance(item, WrittenSentence) and item.pair else {},
+    )
+
+
+def label_in_documents(
+    classifier: Classifier, documents: Iterable[Document], gold: Sequence[GoldSentence]
+) -> tuple[dict[str, Verdict], int]:
+    """Verdicts by gold id, each sentence read in its document, and how many ends the splitter missed.
+
+    A gold sentence that the splitter cut differently gets the verdict of the piece it shares most with.
+    """
+    wanted: dict[str, list[GoldSentence]] = defaultdict(list)
+    for item in gold:
+        wanted[item.document].append(item)
+    result: dict[str, Verdict] = {}
+    missed = 0
+    for document in documents:
+        rows = wanted.pop(document.name or "", [])
+        if not rows:
+            continue
+        verdicts = classifier.classify(document).verdicts
+        for row in rows:
+            best = max(verdicts, key=lambda v: _shared(v.sentence.start, v.sentence.end, row.start, row.end))
+            missed += (best.sentence.start, best.sentence.end) != (row.start, row.end)
+            result[row.id] = best
+    if wanted:
+        raise StanceError(f"there is no document {sorted(wanted)[0]!r} for its gold sentences; restore it")
+    return result, missed
+
+
+def _shared(start: int, end: int, other_start: int, other_end: int) -> int:
+    return max(0, min(end, other_end) - max(start, other_start))
+
+
+def without_residue(gold: Iterable[Labelled]) -> tuple[Labelled, ...]:
+    """Sentences of at least ``RESIDUE_WORDS`` words."""
+    return tuple(item for item in gold if len(item.text.split()) >= RESIDUE_WORDS)
+
+
+def remarks(gold: Sequence[Labelled]) -> list[str]:
+    """What a reader of the figures must know about the data: sentences, in plain words."""
+    result = []
+    count = Counter(item.label for item in gold)
+    absent = [label.value for label in LABELS if not count[label]]
+    if absent:
+        result.append(
+            f"no sentence is labelled {' or '.join(absent)}: macro-F1 is the mean over the labels that "
+            "occur, in the data or in what was found"
+        )
+    articles = len({item.article for item in gold})
+    if len(gold) < FEW_SENTENCES:
+        result.append(f"{len(gold)} sentences only: the intervals are wide, and too narrow even so")
+    elif articles < FEW_ARTICLES:
+        result.append(f"{articles} articles only: intervals over so few articles are too narrow")
+    return result
+
+
+def normalised(text: str) -> str:
+    """The words of a text in lower case: what two copies of a sentence have in common."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def overlap(train: Sequence[Labelled], test: Sequence[Labelled]) -> list[tuple[str, str]]:
+    """Pairs of ids (train, test) of the same sentence or nearly: equal words, or ``NEAR`` of all ``GRAM``
+    -word sequences in common (Jaccard). One pair for each test sentence at most."""
+    exact: dict[str, int] = {}
+    grams: list[frozenset[str]] = []
+    places: dict[str, list[int]] = defaultdict(list)
+    for i, item in enumerate(train):
+        key = normalised(item.text)
+        exact.setdefault(key, i)
+        grams.append(_grams(key))
+        for gram in grams[-1]:
+            places[gram].append(i)
+    result = []
+    for item in test:
+        key = normalised(item.text)
+        other = exact.get(key)
+        if other is None:
+            other = _nearest(_grams(key), grams, places)
+        if other is not None:
+            result.append((train[other].id, item.id))
+    return result
+
+
+def _grams(words: str) -> frozenset[str]:
+    tokens = words.split()
+    return frozenset(" ".join(tokens[i : i + GRAM]) for i in range(len(tokens) - GRAM + 1))
+
+
+def _nearest(
+    own: frozenset[str], grams: Sequence[frozenset[str]], places: Mapping[str, Sequence[int]]
+) -> int | None:
+    shared = Counter(i for gram in own for i in places.get(gram, ()))
+    return next((i for i, n in shared.most_common() if n >= NEAR * len(own | grams[i])), None)
+
+
+def refuse_overlap(train: Sequence[Labelled], test: Sequence[Labelled]) -> None:
+    """Raises ``StanceError`` with the ids when a test sentence stands in the training data."""
+    found = overlap(train, test)
+    if found:
+        shown = ", ".join(f"{a} = {b}" for a, b in found[:10])
+        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+        raise StanceError(
+            f"{len(found)} sentences of the data stand in the training data too, or nearly so "
+            f"(training id = id: {shown}{more}); take them out of one of the two"
+        )
 
 
 # -- comparing -------------------------------------------------------------------------------------------
+
+
+WORDS: Final = "(words or weights)"
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """One sentence whose label changed: ``outcome`` is won, lost or neither (wrong before and after).
+
+    ``causes`` are the rules whose counted evidence differs, or ``WORDS`` where none does.
+    """
+
+    id: str
+    before: str
+    after: str
+    outcome: str
+    causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +510,7 @@ class Comparison:
     mcnemar_p: float
     won: int
     lost: int
-    flips: tuple[tuple[str, str, str, str], ...]  # id, from, to, won | lost | neither
+    flips: tuple[Flip, ...]
 
     @property
     def worse(self) -> bool:
@@ -292,9 +535,22 @@ def compare(gold: Sequence[Labelled], first: Sequence[Verdict], second: Sequence
             outcome = "won" if w.label == g.label else "lost" if v.label == g.label else "neither"
             won += outcome == "won"
             lost += outcome == "lost"
-            flips.append((g.id, v.label.value, w.label.value, outcome))
+            flips.append(Flip(g.id, v.label.value, w.label.value, outcome, causes(v, w)))
     p = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
     return Comparison(Interval(value, float(low), float(high)), p, won, lost, tuple(flips))
+
+
+def causes(first: Verdict, second: Verdict) -> tuple[str, ...]:
+    """Ids of the rules whose counted evidence differs between two verdicts of one sentence."""
+
+    def counted(verdict: Verdict) -> Counter[tuple[str, str | None, str | None, int, int]]:
+        return Counter(
+            (e.rule, e.effect, e.side, e.start, e.end) for e in verdict.evidence if e.counted and e.rule
+        )
+
+    one, two = counted(first), counted(second)
+    different = (one - two) + (two - one)
+    return tuple(sorted({rule for rule, *_ in different})) or (WORDS,)
 
 
 # -- impartiality ----------------------------------------------------------------------------------------
@@ -308,25 +564,31 @@ class MirrorTest:
     mirrored: int
     consistent: int
 
+    broken: tuple[int, ...] = ()  # which texts, by their place
+
     @property
     def coverage(self) -> float:
         return self.mirrored / self.name_a_side if self.name_a_side else 0.0
 
     @property
-    def consistency(self) -> float:
-        return self.consistent / self.mirrored if self.mirrored else 0.0
+    def consistency(self) -> float | None:
+        return self.consistent / self.mirrored if self.mirrored else None
 
 
 def mirror_test(classifier: Classifier, texts: Sequence[str]) -> MirrorTest:
     """Label each text and its mirror; consistent when the one label is the other's swapped."""
     mirror = Mirror(classifier.rulebook)
-    twins = [(text, mirror(text)) for text in texts]
-    sided = [(text, twin) for text, twin in twins if twin.changed or twin.why != "names no side"]
-    changed = [(text, twin.text) for text, twin in sided if twin.changed]
-    first = classifier.classify_sentences([text for text, _ in changed])
-    second = classifier.classify_sentences([text for _, text in changed])
-    same = sum(swapped(a.label) == b.label for a, b in zip(first, second, strict=True))
-    return MirrorTest(len(sided), len(changed), same)
+    twins = [(place, text, mirror(text)) for place, text in enumerate(texts)]
+    sided = [row for row in twins if row[2].changed or row[2].why != "names no side"]
+    changed = [(place, text, twin.text) for place, text, twin in sided if twin.changed]
+    first = classifier.classify_sentences(segment.sentence(text) for _, text, _ in changed)
+    second = classifier.classify_sentences(segment.sentence(text) for _, _, text in changed)
+    broken = tuple(
+        place
+        for (place, _, _), a, b in zip(changed, first, second, strict=True)
+        if swapped(a.label) != b.label
+    )
+    return MirrorTest(len(sided), len(changed), len(changed) - len(broken), broken)
 
 
 def swapped(label: Label) -> Label:
@@ -340,3 +602,198 @@ def pairs_right(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> tuple[
     for item, verdict in zip(gold, verdicts, strict=True):
         pairs[item.slices.get("pair", item.article)].append(item.label == verdict.label)
     return sum(all(rows) for rows in pairs.values()), len(pairs)
+
+
+def side_differences(gold: Sequence[Labelled], found: Sequence[Label]) -> dict[str, Interval]:
+    """Precision, recall and F1 of the first side's label less the second's, each with its interval."""
+    articles = _by_article(gold, found)
+    one, two = _INDEX[Label.PRO_KYIV], _INDEX[Label.PRO_MOSCOW]
+
+    def difference(axis: int) -> Callable[[Array], Array]:
+        def figure(confusion: Array) -> Array:
+            right = np.diagonal(confusion, axis1=-2, axis2=-1)
+            total = confusion.sum(axis=axis)
+            share = np.divide(right, total, out=np.zeros(right.shape), where=total > 0)
+            result: Array = share[..., one] - share[..., two]
+            return result
+
+        return figure
+
+    return {
+        "precision": interval(articles, difference(-2)),
+        "recall": interval(articles, difference(-1)),
+        "f1": interval(articles, _side_difference),
+    }
+
+
+# -- faithfulness ----------------------------------------------------------------------------------------
+
+# Words that carry grammar: they stay, unless the evidence holds nothing else.
+_GRAMMAR: Final = frozenset(
+    "a an the this that these those it its he she they his her their him them who which what of in on at to "
+    "for by with from into over under as and or but if than so is are was were be been being has have had do "
+    "does did will would can could may might shall should must not no".split()
+)
+_SMALLEST_DROP: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What taking words out did to framed verdicts: of ``verdicts``, how many changed and by how much."""
+
+    verdicts: int
+    label_changed: int
+    changed_or_dropped: int
+    mean_drop: float
+
+    @property
+    def share(self) -> float | None:
+        return self.changed_or_dropped / self.verdicts if self.verdicts else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "verdicts": self.verdicts,
+            "label_changed": self.label_changed,
+            "changed_or_dropped": self.changed_or_dropped,
+            "share": None if self.share is None else round(self.share, 4),
+            "mean_drop": round(self.mean_drop, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """Framed verdicts with the words of their counted evidence made neutral, and with as many other words.
+
+    ``without_evidence`` verdicts are in ``evidence.verdicts`` and count there as unchanged: failures.
+    """
+
+    evidence: Removal
+    random_words: Removal
+    without_evidence: int
+    unmoved: tuple[str, ...]  # ids of the failures
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "evidence": self.evidence.to_dict(),
+            "random_words": self.random_words.to_dict(),
+            "without_evidence": self.without_evidence,
+            "failures": list(self.unmoved),
+        }
+
+
+def faithfulness(classifier: Classifier, gold: Sequence[Labelled], seed: int = 0) -> Faithfulness:
+    """Does the named evidence carry the framed verdict?
+
+    Each word of the counted evidence for the frame becomes a neutral word of its form (``neutral``); the
+    verdict must change its label or lose probability. The same is done to as many words drawn at random
+    from the rest of the sentence.
+    """
+    chance = random.Random(seed)
+    framed = [(g, v) for g, v in zip(gold, label_all(classifier, gold), strict=True) if v.framed]
+    bare = [(g, v) for g, v in framed if not supporting(v)]
+    told = [(g, v) for g, v in framed if supporting(v)]
+    blanked = [_edited(g, v, _evidence_words(v)) for g, v in told]
+    others = [_edited(g, v, _other_words(v, chance)) for g, v in told]
+    drops = _drops(classifier, [v for _, v in told], blanked)
+    control = [(v, o) for (_, v), o in zip(told, others, strict=True) if o is not None]
+    control_drops = _drops(classifier, [v for v, _ in control], [o for _, o in control])
+    unmoved = [g.id for (g, _), (flipped, drop) in zip(told, drops, strict=True) if not _moved(flipped, drop)]
+    return Faithfulness(
+        _removal(drops + [(False, 0.0)] * len(bare)),
+        _removal(control_drops),
+        len(bare),
+        tuple([g.id for g, _ in bare] + unmoved),
+    )
+
+
+def supporting(verdict: Verdict) -> list[Evidence]:
+    """The counted evidence for the frame of a verdict."""
+    return [
+        e
+        for e in verdict.evidence
+        if e.counted and e.effect == "frame" and e.side == verdict.frame and e.text
+    ]
+
+
+def neutral(word: str, *, first: bool = False) -> str:
+    """A word without a stance and of the same form: by its ending and its capital, no tagger needed."""
+    lower = word.lower()
+    if any(c.isdigit() for c in word):
+        return "some"
+    if word[:1].isupper() and not first:
+        return "Someone"
+    if lower.endswith("ing") and len(lower) > 4:
+        result = "handling"
+    elif lower.endswith("ed") and len(lower) > 3:
+        result = "handled"
+    elif lower.endswith("ly") and len(lower) > 3:
+        result = "somehow"
+    elif lower.endswith("s") and not lower.endswith("ss") and len(lower) > 3:
+        result = "things"
+    else:
+        result = "something" if len(lower) > 4 else "thing"
+    return result.capitalize() if word[:1].isupper() else result
+
+
+def _words(verdict: Verdict) -> Iterator[tuple[int, int, bool]]:
+    """Start and end of each word in the sentence, and whether it stands in the verdict's evidence."""
+    base = verdict.sentence.start
+    spans = [(e.start - base, e.end - base) for e in supporting(verdict)]
+    for found in WORD.finditer(verdict.sentence.text):
+        start, end = found.span()
+        if any(c.isalnum() for c in found.group()):
+            yield start, end, any(_shared(start, end, a, b) > 0 for a, b in spans)
+
+
+def _content(verdict: Verdict, *, inside: bool) -> list[tuple[int, int]]:
+    text = verdict.sentence.text
+    rows = [(start, end) for start, end, named in _words(verdict) if named == inside]
+    return [(start, end) for start, end in rows if text[start:end].lower() not in _GRAMMAR] or rows
+
+
+def _evidence_words(verdict: Verdict) -> list[tuple[int, int]]:
+    return _content(verdict, inside=True)
+
+
+def _other_words(verdict: Verdict, chance: random.Random) -> list[tuple[int, int]]:
+    rest = _content(verdict, inside=False)
+    return sorted(chance.sample(rest, min(len(rest), len(_evidence_words(verdict)))))
+
+
+def _edited(item: Labelled, verdict: Verdict, words: Collection[tuple[int, int]]) -> Labelled | None:
+    """The sentence with these words made neutral; None where there are none."""
+    if not words:
+        return None
+    text = verdict.sentence.text
+    for start, end in sorted(words, reverse=True):
+        text = text[:start] + neutral(text[start:end], first=start == 0) + text[end:]
+    return replace(item, text=text)
+
+
+def _drops(
+    classifier: Classifier, verdicts: Sequence[Verdict], edited: Sequence[Labelled | None]
+) -> list[tuple[bool, float]]:
+    """For each verdict: did its label change, and how much probability did it lose."""
+    again = iter(label_all(classifier, [item for item in edited if item is not None]))
+    result = []
+    for verdict, item in zip(verdicts, edited, strict=True):
+        if item is None:
+            result.append((False, 0.0))
+            continue
+        other = next(again)
+        drop = verdict.probabilities[verdict.label] - other.probabilities[verdict.label]
+        result.append((other.label != verdict.label, drop))
+    return result
+
+
+def _moved(flipped: bool, drop: float) -> bool:
+    return flipped or drop > _SMALLEST_DROP
+
+
+def _removal(rows: Sequence[tuple[bool, float]]) -> Removal:
+    return Removal(
+        len(rows),
+        sum(flipped for flipped, _ in rows),
+        sum(_moved(*row) for row in rows),
+        float(np.mean([drop for _, drop in rows])) if rows else 0.0,
+    )

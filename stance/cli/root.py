@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "rules": ("stance.cli.rules", "Read and check the rules."),
     "mirror": ("stance.cli.mirror", "Swap the sides of a sentence, for measuring."),
     "train": ("stance.cli.train", "Fit the weights of an engine and write them with their card."),
+    "bench": ("stance.cli.bench", "Measure engines on labelled sentences, and compare versions."),
     "pipeline": ("stance.cli.pipeline", "Train and measure the English pipeline."),
     "schema": ("stance.cli.schema", "Print the JSON Schema of a record stance/1."),
     "config": ("stance.cli.config", "Show which settings hold, and why."),
