@@ -1,0 +1,85 @@
+"""Training: symmetric weights, the same bytes twice, a model that follows an overlay without retraining."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stance import model, training
+from stance.gold import Labelled
+from stance.labels import Label
+
+SIDES = ("kyiv", "moscow")
+
+
+def examples(count: int = 120) -> list[training.Example]:
+    """Made-up sentences: the evidence tells the frame, one word tells opinion, the rest is noise."""
+    chance = random.Random(3)
+    made = []
+    for i in range(count):
+        frame = chance.choice(("none", "none", "kyiv", "moscow"))
+        opinion = chance.random() < 0.4
+        first = {f"w:noise{chance.randrange(9)}": 1.0, "bias": 1.0}
+        if opinion:
+            first["w:perhaps"] = 1.0
+        second = {"any:none": 1.0}
+        label = Label.ANALYTICAL_OPINION if opinion else Label.NEUTRAL_REPORT
+        if frame != "none":
+            slot = "{0}" if frame == "kyiv" else "{1}"
+            second = {f"ev:{slot}:strong": 1.0, f"any:{slot}:strong": 1.0}
+            label = Label.PRO_KYIV if frame == "kyiv" else Label.PRO_MOSCOW
+        gold = Labelled(
+            f"m{i}", "made up", label, frame, opinion, article=f"a{i % 30}", slices={"batch": "random"}
+        )
+        made.append(training.Example(gold, first, second, True))
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[training.Weights, dict[str, object]]:
+    return training.train(
+        examples(), SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None
+    )
+
+
+def test_weights_are_symmetric(trained: tuple[training.Weights, dict[str, object]]) -> None:
+    weights, _ = trained
+    for name, (none, first, second, opinion) in weights.items():
+        twin = weights.get(model.mirror(name))
+        assert twin == (none, second, first, opinion)
+
+
+def test_it_learns_what_there_is_to_learn(trained: tuple[training.Weights, dict[str, object]]) -> None:
+    _, card = trained
+    figures = card["figures"]
+    assert isinstance(figures, dict)
+    assert figures["out_of_fold"]["macro_f1"] > 0.9
+    assert "large language model" in str(card["labelled_by"])
+
+
+def test_the_same_data_give_the_same_bytes(
+    trained: tuple[training.Weights, dict[str, object]], tmp_path: Path
+) -> None:
+    again, card = training.train(
+        examples(), SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None
+    )
+    assert model.weights_bytes(again) == model.weights_bytes(trained[0])
+    assert card == trained[1]
+
+
+def test_swapped_sides_swap_what_is_learnt(trained: tuple[training.Weights, dict[str, object]]) -> None:
+    weights, card = trained
+    linear = model.LinearModel(weights, card, "x")
+    for example in examples(40):
+        values = {**example.first, **example.second}
+        one, two = linear.predict(values, SIDES), linear.predict(model.mirrored(values), SIDES)
+        assert one.frames["kyiv"] == pytest.approx(two.frames["moscow"])
+
+
+def test_too_little_to_weigh_is_one_sentence() -> None:
+    few = [replace(e, weigh=i < 2) for i, e in enumerate(examples(40))]
+    with pytest.raises(Exception, match="too few sentences|Cannot have number of splits"):
+        training.train(few, SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None)
