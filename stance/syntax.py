@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_CHARS: Final = 2_000
 MAX_TOKENS: Final = 300
 # Characters parsed together. More are no faster, and the arrays of a batch grow with it.
-BATCH_CHARS: Final = 20_000
+BATCH_CHARS: Final = 10_000
 # Strings that spaCy may keep for good, beyond those of the pipeline. They speed up the tokenizer; once there
 # are so many, the strings of a batch are dropped with the batch, so that memory stays flat.
 KEPT_STRINGS: Final = 50_000
