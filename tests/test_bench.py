@@ -251,3 +251,44 @@ def test_every_measure_is_listed() -> None:
     assert isinstance(bench.command, click.Group)
     names = set(bench.command.list_commands(click.Context(bench.command)))
     assert names == {"accuracy", "compare", "impartiality", "faithfulness"}
+
+
+def test_impartiality_counts_mirrors_and_pairs(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small classifier calls nobody by name, so a mirrored sentence keeps its label: consistent only
+    where the label has no side."""
+    try:
+        rules = rulebook.load()
+    except StanceError as fault:
+        pytest.skip(f"the rules do not load: {fault}")
+
+    class WithRules(FakeClassifier):
+        rulebook = rules
+
+    monkeypatch.setattr(loading, "classifier", lambda engine, **_: WithRules())
+    named = (
+        ("6", "Russia said that talks will go on.", "neutral_report", "d"),
+        ("7", "Russia should leave.", "analytical_opinion", "d"),
+        ("8", "Russia named a band of orcs, a rock group.", "neutral_report", "d"),
+    )
+    path = written(tmp_path / "named.jsonl", (*SENTENCES[3:4], *named))
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [("p1", "p", "The orcs fled.", "pro_kyiv"), ("p2", "p", "The junta fled.", "pro_moscow")]
+    rows += [("q1", "q", "The orcs ran.", "pro_kyiv"), ("q2", "q", "The thugs ran.", "pro_moscow")]
+    names = ("id", "pair", "text", "label")
+    pairs.write_text("".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows))
+    result = run("impartiality", path, "--engine", "rules", "--pairs", pairs, "--json", "out.json")
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out.json").read_text())["results"]["rules"]
+    assert (found["pairs"], found["pairs_both_right"]) == (2, 1)
+    assert 2 <= found["name_a_side"] <= 3
+    assert found["mirrored"] - found["consistent"] == len(found["inconsistent_ids"])
+    assert set(found["inconsistent_ids"]) <= {"8"}
+    assert found["consistent"] >= 2
+
+
+def test_settings_for_every_command_do_not_reach_engines(run: Run, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "stance.toml").write_text('engine = "hybrid"\n')
+    result = run("accuracy", data, "--engine", "rules")
+    assert result.exit_code == 0, result.output
