@@ -410,11 +410,12 @@ def thresholds(
     z: Array, examples: Sequence[Example], decision: Mapping[str, float], sides: Sequence[str]
 ) -> dict[str, float]:
     """Thresholds of the two questions that give the best macro-F1 of the label out of fold."""
+    from scipy.special import expit
     from sklearn.metrics import f1_score
 
     scale, shift = decision["frame_scale"], decision["frame_shift"]
     p = _softmax(np.column_stack([scale * z[:, 0] + shift, scale * z[:, 1], scale * z[:, 2]]))
-    o = 1.0 / (1.0 + np.exp(-(decision["opinion_scale"] * z[:, 3] + decision["opinion_shift"])))
+    o = expit(decision["opinion_scale"] * z[:, 3] + decision["opinion_shift"])
     gold = [e.gold.label.value for e in examples if e.gold.label is not None]
     side = np.where(p[:, 1] >= p[:, 2], Label.PRO_KYIV.value, Label.PRO_MOSCOW.value)
     best = (-1.0, 0.5, 0.5)
@@ -443,6 +444,12 @@ def train(
         The weights, and a part of the card: ``decision``, ``families``, ``figures``.
     """
     hybrid = engine == "hybrid"
+    articles = {e.gold.article for e in examples if e.weigh}
+    if len(articles) < FOLDS:
+        raise StanceError(
+            f"the sentences to weigh evidence on come from {len(articles)} articles; "
+            f"{FOLDS} are needed, told apart by the field 'article'"
+        )
     indices, raw = out_of_fold(examples, sides, options, hybrid=hybrid, progress=progress, vectors=vectors)
     held = [examples[i] for i in indices]
     z = np.array(raw)
