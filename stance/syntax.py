@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,6 +130,7 @@ class Parser:
         self._nlp: Language | None = None
         self._names: dict[int, str] = {}
         self._limit = 0
+        self._blas: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parser, (self._given,)
@@ -225,6 +226,7 @@ class Parser:
             except (OSError, ValueError, KeyError) as error:
                 raise self._unusable(error) from None
             self._limit = len(self._nlp.vocab.strings) + KEPT_STRINGS
+            self._blas = _one_thread()
         return self._nlp
 
     def _parse(self, texts: Sequence[str]) -> list[Tree | None]:
@@ -234,7 +236,7 @@ class Parser:
         if len(nlp.vocab.strings) > self._limit:
             zone = nlp.memory_zone()
         trees: list[Tree | None] = []
-        with zone:
+        with zone, self._blas():
             even = [_even(text) for text in texts]
             docs = [_one_sentence(nlp.make_doc(clean)) for clean, _ in even]
             for _ in nlp.pipe([doc for doc in docs if 0 < len(doc) <= MAX_TOKENS], batch_size=len(docs)):
@@ -258,11 +260,16 @@ def build(
     for i, head in enumerate(heads):
         if head != i:
             children[head].append(i)
+    if text.isascii():
+        small = lower(text)
+        forms = tuple([small[start:end] for start, end in spans])
+    else:  # letters may grow when they are lowered, and a final sigma looks at its neighbours
+        forms = tuple([lower(text[start:end]) for start, end in spans])
     return Tree(
         text=text,
-        starts=tuple(start for start, _ in spans),
-        ends=tuple(end for _, end in spans),
-        forms=tuple(lower(text[start:end]) for start, end in spans),
+        starts=tuple([start for start, _ in spans]),
+        ends=tuple([end for _, end in spans]),
+        forms=forms,
         heads=tuple(heads),
         relations=tuple(relations),
         upos=tuple(upos),
@@ -336,15 +343,73 @@ def _load(path: Path) -> Language:
     kinds = {name: component.get("factory") for name, component in components.items()}
     needed = _PIPES if "morphologizer" in kinds.values() else (*_PIPES, *_TAG_PIPES)
     exclude = [name for name, factory in kinds.items() if factory not in needed]
-    # The default matrix product of thinc gives a row the same bits whatever other rows stand beside it;
-    # numpy's does not, and the tree of a sentence could then depend on its batch.
     with use_ops("numpy"):
         nlp = spacy.load(path, exclude=exclude)
     if "parser" not in nlp.pipe_names:
         raise ValueError("it has no component 'parser'")
     if "uniqued" in str(components):
         _one_norm_a_word(nlp)
+    ops = _exact_ops()
+    for _, pipe in nlp.pipeline:
+        model = getattr(pipe, "model", None)
+        for layer in model.walk() if model is not None else ():
+            layer.ops = ops
     return nlp
+
+
+def _one_thread() -> Callable[[], AbstractContextManager[Any]]:
+    """A context in which numpy's matrix library stays in one thread; these matrices are too small for two."""
+    try:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    except ImportError:
+        return nullcontext
+    controller = ThreadpoolController()
+    return lambda: controller.limit(limits=1, user_api="blas")
+
+
+def _exact_ops() -> Any:
+    """Operations of thinc whose matrix product gives a row the same bits whatever other rows stand beside it.
+
+    Rows and weights are rounded to integers so small that float32 holds every product and every sum of
+    products exactly: the order of summation, which a matrix library chooses by shape and processor, no
+    longer matters, and the fast library of numpy can be used. With an ordinary product the last bits, and
+    now and then a tree, depend on the batch. Rounding to about nine bits costs no accuracy that was seen.
+    """
+    import numpy
+    from thinc.api import NumpyOps
+
+    class ExactOps(NumpyOps):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(use_blis=False)
+            # By address and shape; the array itself is kept so that its address is not used again.
+            self.rounded: dict[tuple[int, tuple[int, ...], bool], tuple[Any, Any, Any, Any]] = {}
+
+        def gemm(self, x: Any, y: Any, *, out: Any = None, trans1: bool = False, trans2: bool = False) -> Any:
+            x = x.T if trans1 else x
+            whole, scale, limit = self.weights(y, trans2)
+            size = numpy.maximum(x.max(axis=1), -x.min(axis=1))
+            size[size == 0] = 1
+            size = (size / limit)[:, None]
+            result = numpy.dot(numpy.rint(x / size), whole)
+            result *= scale
+            result *= size
+            if out is None:
+                return result
+            out[...] = result
+            return out
+
+        def weights(self, y: Any, turned: bool) -> tuple[Any, Any, Any]:
+            key = (y.__array_interface__["data"][0], y.shape, turned)
+            if key not in self.rounded:
+                values = y.T if turned else y
+                limit = numpy.float32(int((2**24 / values.shape[0]) ** 0.5))
+                scale = numpy.abs(values).max(axis=0) / limit
+                scale[scale == 0] = 1
+                whole = numpy.ascontiguousarray(numpy.rint(values / scale))
+                self.rounded[key] = (whole, scale, limit, y)
+            return self.rounded[key][:3]
+
+    return ExactOps()
 
 
 def _one_norm_a_word(nlp: Language) -> None:
@@ -410,11 +475,13 @@ def _even(text: str) -> tuple[str, list[int] | None]:
 
 def _one_sentence(doc: Doc) -> Doc:
     """Tell the parser that no token but the first begins a sentence."""
-    tokens = iter(doc)
-    next(tokens, None)
-    for token in tokens:
-        token.is_sent_start = False
-    return doc
+    import numpy
+
+    if not len(doc):
+        return doc
+    starts: Any = numpy.full((len(doc), 1), -1, dtype="int64")
+    starts[0] = 1
+    return doc.from_array(["SENT_START"], starts.astype("uint64"))
 
 
 def _tree(text: str, doc: Doc, places: list[int] | None, names: dict[int, str]) -> Tree:

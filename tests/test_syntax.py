@@ -216,6 +216,32 @@ def test_attributes_name_what_a_rule_cannot_use() -> None:
     assert can.unsupported(Rule(id="l", kind="lexical", effect="frame")) == []
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 40),
+    st.sampled_from([1, 3, 64, 96, 192, 288, 384]),
+    st.integers(1, 60),
+)
+def test_matrix_product_does_not_mind_company(seed: int, rows: int, inner: int, columns: int) -> None:
+    numpy = pytest.importorskip("numpy")
+    rng = numpy.random.default_rng(seed)
+    x = rng.standard_normal((rows, inner)).astype("float32")
+    x[rng.random(rows) < 0.1] = 0
+    weights = rng.standard_normal((columns, inner)).astype("float32")
+    ops = syntax._exact_ops()
+    product = ops.gemm(x, weights, trans2=True)
+    for i in range(rows):
+        for company in (x[i : i + 1], x[i:], x[: i + 1][::-1].copy()):
+            [row, *_] = ops.gemm(company, weights, trans2=True)
+            assert numpy.array_equal(row, product[i])
+    out = numpy.empty((rows, columns), dtype="float32")
+    assert ops.gemm(x, weights.T.copy(), out=out) is out
+    assert numpy.array_equal(out, product)
+    largest = numpy.abs(x).max(axis=1)[:, None] * numpy.abs(weights).max(axis=1)[None, :]
+    assert (numpy.abs(product - x @ weights.T) <= 0.02 * inner**0.5 * largest * inner**0.5 + 1e-6).all()
+
+
 # -- the parser ----------------------------------------------------------------------------------------
 
 
