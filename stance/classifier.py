@@ -198,6 +198,10 @@ class Classifier:
             return decide.by_rules(gathered.evidence, self.sides)
         values = models.features(gathered, self.sides, self.model.families)
         prediction = self.model.predict(values, self.sides)
+        if self.engine == "hybrid" and prediction.frame == NO_FRAME:
+            found = decide.by_rules(gathered.evidence, self.sides).frame
+            if found != NO_FRAME and prediction.frames[found] >= decide.POLICY.trust:
+                prediction = replace(prediction, frame=found)
         evidence = (
             tuple(self._weigh(e, prediction.frame) for e in gathered.evidence)
             if self.engine == "hybrid"

@@ -200,7 +200,11 @@ class Gatherer:
                 i for i in range(len(tokens)) if span[0] <= tokens.starts[i] and tokens.ends[i] <= span[1]
             ]
             if inside:
-                speaker, expert = self._voice.name(seen.scan, inside[0], inside[-1] + 1, seen.before)
+                first, last = inside[0], inside[-1]
+                for mention in seen.scan.mentions:  # a name is taken whole, however the tree cuts it
+                    if mention.first <= last and first <= mention.last:
+                        first, last = min(first, mention.first), max(last, mention.last)
+                speaker, expert = self._voice.name(seen.scan, first, last + 1, seen.before)
         root = tree.heads[anchor] == anchor
         voice = Voice(match.rule.voice or "attributed")
         return Scope(start, end, voice, speaker, place, match.rule.id, root, expert)
