@@ -80,7 +80,7 @@ def camps(tree: Tree, mentions: Sequence[Mention]) -> tuple[Camp, ...]:
 
     A token has the camp of the mention that it heads; else, for a noun, that of its modifiers, then that
     of its first conjunct; a relative pronoun has that of its antecedent. Modifiers of both camps give none,
-    but what stands before a noun (*Moscow's war on*, *the Russian shelling of*) outweighs *of* and *from*.
+    but what stands before a noun (a possessive, an adjective of nationality) outweighs *of* and *from*.
     """
     found = _Camps(tree, mentions)
     return tuple(found[i] for i in range(len(tree)))

@@ -262,7 +262,7 @@ class VoiceStage:
         sided = [m for m in inside if m.actor.kind != "role" and m.actor.speaker is not None]
         chosen = _choose(sided, content[-1], near_end, tokens)
         if override is not None:
-            # "a Russian analyst", "former Ukrainian president": the role outweighs the nationality.
+            # An analyst or a former president of a country: the role outweighs the nationality.
             return Speaker(_clip(tokens.text[start:end]), override.actor.speaker or self._others), expert
         if chosen is not None:
             person = chosen.actor.kind in _PERSON_KINDS
@@ -458,7 +458,7 @@ def _phrase_start(tokens: Tokens, verb: int, quotations: Sequence[Quotation]) ->
     """First token of the noun phrase that ends before token ``verb`` (an apposition is stepped over)."""
     i = verb - 1
     words = tokens.words
-    if i >= 0 and words[i] in _RELATIVES:  # "Moscow, which says": the speaker stands before the comma
+    if i >= 0 and words[i] in _RELATIVES:  # "NAME, which says": the speaker stands before the comma
         i -= 1
         if i >= 0 and words[i] == ",":
             i -= 1

@@ -139,7 +139,7 @@ def shown_label(record: Record, policy: str) -> Label:
 
 
 def voice_of(record: Record) -> str:
-    """Whose words: ``author``, ``says Peskov``, ``“Peskov”``."""
+    """Whose words: ``author``, ``says NAME``, ``“NAME”``."""
     if record["voice"] == Voice.AUTHOR.value:
         return "author"
     name = one_line(record["speaker"]["text"] or "?")
