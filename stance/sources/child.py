@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 from stance.errors import StanceError
 
-STARTUP_SECONDS: Final = 60.0
+STARTUP_SECONDS: Final = 120.0
 MAX_ANSWER: Final = 64 * 2**20
 MAX_CALLS: Final = 500  # then a fresh child, so that no leak in a parser grows for ever
 _LIBRARIES: Final = {"page": "trafilatura", "feed": "fastfeedparser"}
