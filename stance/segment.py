@@ -14,7 +14,7 @@ import itertools
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from stance.document import Quotation, Sentence
 
@@ -39,12 +39,12 @@ def split(text: str) -> tuple[Sentence, ...]:
         sentences = list(_sentences(text, start, end, pairing.roles))
         spans = pairing.spans(text, sentences, len(carried))
         upcoming = 0
-        active: list[Quotation] = []
+        active: list[_Span] = []
         for first, last in sentences:
-            while upcoming < len(spans) and spans[upcoming].start < last:
+            while upcoming < len(spans) and spans[upcoming][0] < last:
                 active.append(spans[upcoming])
                 upcoming += 1
-            active = [span for span in active if span.end > first]
+            active = [span for span in active if span[1] > first]
             quoted = tuple([_clipped(span, first, last) for span in active])
             found.append(Sentence(text[first:last], first, last, len(found), number, quotations=quoted))
     return tuple(found)
@@ -57,8 +57,12 @@ def quotations(text: str, open_before: tuple[str, ...] = ()) -> tuple[Quotation,
     example ``("“",)``. Marks that the sentence repeats at its start, as a new paragraph does, are
     left out of the span. A quotation not closed in the sentence has `continues_after`.
     """
+    for sign in open_before:
+        if sign not in _FAMILY:
+            raise ValueError(f"open_before: {sign!r} is not a quotation mark; give an opening one, such as “")
     pairing = _pair(text, 0, len(text), open_before)
-    return tuple(pairing.spans(text, [(0, len(text))], len(pairing.left_open)))
+    spans = pairing.spans(text, [(0, len(text))], len(pairing.left_open))
+    return tuple([Quotation(*span) for span in spans])
 
 
 def sentence(text: str, prev: str | None = None, id: str | None = None) -> Sentence:
@@ -188,6 +192,10 @@ _BLOCK = 500  # marks paired at a time
 _DEEPEST = 4  # levels of quotations inside quotations; what opens below is not followed
 
 
+# Start, end, level, opens before, continues after: a `Quotation` by its offsets in the document.
+_Span: TypeAlias = tuple[int, int, int, bool, bool]
+
+
 class _Mark(NamedTuple):
     """A quotation mark and which way it faces by its look: words on one side, a gap on the other."""
 
@@ -303,7 +311,7 @@ class _Pairing:
             else:
                 self._double(mark, next_, next_but_one)
 
-    def spans(self, text: str, sentences: Sequence[tuple[int, int]], carried: int) -> list[Quotation]:
+    def spans(self, text: str, sentences: Sequence[tuple[int, int]], carried: int) -> list[_Span]:
         """All quotations by offset in `text`, levels set; the outermost `carried` open ones go on."""
         spans = [(start, stop, before, False) for start, stop, before in self._closed]
         for depth, entry in enumerate(self._stack):
@@ -312,7 +320,7 @@ class _Pairing:
                 stop = next((stop for _, stop in sentences if stop >= entry.start), stop)
             spans.append((entry.start, stop, entry.opens_before, depth < carried))
         spans.sort(key=lambda span: (span[0], -span[1]))
-        found: list[Quotation] = []
+        found: list[_Span] = []
         around: list[int] = []  # ends of the quotations that the present one is in
         for start, stop, before, after in spans:
             words = text[start:stop].rstrip()
@@ -320,7 +328,7 @@ class _Pairing:
                 continue
             while around and around[-1] <= start:
                 around.pop()
-            found.append(Quotation(start, start + len(words), len(around), before, after))
+            found.append((start, start + len(words), len(around), before, after))
             around.append(stop)
         return found
 
@@ -454,14 +462,11 @@ def _open_before(text: str, prev: str | None) -> tuple[str, ...]:
     return left_open if before.unfinished(prev or "") else ()
 
 
-def _clipped(span: Quotation, start: int, end: int) -> Quotation:
-    """A quotation of the document as part of the sentence from `start` to `end`."""
+def _clipped(span: _Span, first: int, last: int) -> Quotation:
+    """A quotation of the document as part of the sentence from `first` to `last`."""
+    start, end, level, before, after = span
     return Quotation(
-        max(span.start - start, 0),
-        min(span.end, end) - start,
-        span.level,
-        span.opens_before or span.start < start,
-        span.continues_after or span.end > end,
+        max(start - first, 0), min(end, last) - first, level, before or start < first, after or end > last
     )
 
 

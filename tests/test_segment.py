@@ -384,6 +384,8 @@ def test_marks_still_open_can_be_given() -> None:
         (1, "We go,"),
     ]
     assert quotations("“We go", ("“",)) == (Quotation(1, 6, 0, True, True),)
+    with pytest.raises(ValueError, match="'x' is not a quotation mark"):
+        quotations("We go", ("x",))
 
 
 # ------------------------------------------------------------------------------------- bad input
