@@ -23,6 +23,7 @@ ROWS = (
     {"training", "evaluate"},
     {"baselines"},
     {"config", "sources", "sinks"},
+    {"monitor"},
     {"cli", "__main__", "__init__"},
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
