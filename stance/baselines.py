@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stance.errors import StanceError
@@ -61,13 +61,23 @@ def vader_sign(test: Sequence[Labelled]) -> list[Label]:
     Raises:
         StanceError: vaderSentiment is not installed.
     """
-    try:
-        vader = importlib.import_module("vaderSentiment.vaderSentiment")
-    except ImportError:
-        raise StanceError("vaderSentiment is not installed; `pip install 'stance[bench]'` adds it") from None
-    analyzer = vader.SentimentIntensityAnalyzer()
-    scores = [analyzer.polarity_scores(item.text)["compound"] for item in test]
+    scored = vader()
+    scores = [scored(item.text)["compound"] for item in test]
     return [
         Label.PRO_KYIV if score >= _SIGN else Label.PRO_MOSCOW if score <= -_SIGN else Label.NEUTRAL_REPORT
         for score in scores
     ]
+
+
+def vader() -> Callable[[str], Mapping[str, float]]:
+    """VADER's scores of one text.
+
+    Raises:
+        StanceError: vaderSentiment is not installed.
+    """
+    try:
+        module = importlib.import_module("vaderSentiment.vaderSentiment")
+    except ImportError:
+        raise StanceError("vaderSentiment is not installed; `pip install 'stance[bench]'` adds it") from None
+    scores: Callable[[str], Mapping[str, float]] = module.SentimentIntensityAnalyzer().polarity_scores
+    return scores

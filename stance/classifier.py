@@ -135,6 +135,11 @@ class Classifier:
         )
         return [self.gatherer.complete(s, trees.get(i) if s.wants_tree else None) for i, s in enumerate(seen)]
 
+    def surfaces(self, documents: Iterable[Document]) -> Iterator[Seen]:
+        """What the surface shows of every sentence, before any tree."""
+        for document in documents:
+            yield from self._surfaces(document)
+
     # -- stages ----------------------------------------------------------------------------------------
 
     def _surfaces(self, document: Document) -> list[Seen]:

@@ -67,6 +67,10 @@ class Gatherer:
         self._anchors = self._matcher.keys
         self._sides = {side.id for side in rulebook.sides}
 
+    def scan(self, text: str) -> Scan:
+        """What the lexicon finds in one sentence: the least that any sentence costs."""
+        return self._lexicon.scan(text)
+
     def surface(self, sentence: Sentence, context: Context) -> Seen:
         scan = self._lexicon.scan(sentence.text)
         voices = self._voice.surface(sentence, scan, context)

@@ -202,6 +202,16 @@ class Parser:
                     result[i] = tree
         return result
 
+    def warm(self) -> None:
+        """Load the pipeline now, not at the first sentence."""
+        with self._lock:
+            self._load()
+
+    def tokenize(self, texts: Iterable[str]) -> int:
+        """Run the pipeline's tokenizer alone, as a measure of speed; the number of tokens."""
+        with self._lock:
+            return sum(len(self._load().make_doc(text)) for text in texts)
+
     # -- inside ----------------------------------------------------------------------------------------
 
     @cached_property

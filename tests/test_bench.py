@@ -250,7 +250,7 @@ def test_the_seeds_with_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_every_measure_is_listed() -> None:
     assert isinstance(bench.command, click.Group)
     names = set(bench.command.list_commands(click.Context(bench.command)))
-    assert names == {"accuracy", "compare", "impartiality", "faithfulness"}
+    assert names == {"accuracy", "compare", "impartiality", "faithfulness", "throughput"}
 
 
 def test_impartiality_counts_mirrors_and_pairs(

@@ -38,7 +38,7 @@ _KEYS: Final = ("rules", "overlay", "model", "git")
 _FIELDS: Final = tuple(
     "id text label frame opinion voice source prev article tests kind batch outlet_group date pair".split()
 )
-_ARGUMENTS: Final = "stance.bench.arguments"
+ARGUMENTS: Final = "stance.bench.arguments"
 _SEEDS: Final = "bundled seeds"
 _FEW_VERDICTS: Final = 30
 
@@ -47,7 +47,7 @@ class BenchCommand(StanceCommand):
     """Remembers how it was called, for the report."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_ARGUMENTS] = list(args)
+        ctx.meta[ARGUMENTS] = list(args)
         return super().parse_args(ctx, args)
 
 
@@ -57,6 +57,12 @@ class BenchGroup(LazyGroup):
 
 @click.group(
     cls=BenchGroup,
+    table={
+        "throughput": (
+            "stance.cli.bench_throughput",
+            "How fast is it, beside peers in the same run?",
+        )
+    },
     examples=(
         "stance bench accuracy",
         "stance bench compare rules hybrid --on labelled.jsonl",
@@ -234,7 +240,7 @@ def started(ctx: click.Context, what: str, corpus: Corpus) -> Report:
     """The report of a run, with what its data lack."""
     from stance import evaluate
 
-    report = Report(what, command_line(ctx.command_path, ctx.meta[_ARGUMENTS]))
+    report = Report(what, command_line(ctx.command_path, ctx.meta[ARGUMENTS]))
     report.data = list(corpus.files)
     if corpus.seeds:
         report.note(
