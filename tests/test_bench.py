@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from fake_classifier import FakeClassifier
 
 from stance import rulebook
-from stance.cli import bench, cli, loading
+from stance.cli import bench, cli, loading, options
 from stance.cli.bench_report import Table, without_folders
 from stance.errors import StanceError
 
@@ -167,7 +167,7 @@ def test_compare_shows_the_flips_and_nothing_else(run: Run, data: Path, tmp_path
 
 
 def test_texts_on_a_terminal(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.options, "stdout_is_terminal", lambda: True)
+    monkeypatch.setattr(options, "stdout_is_terminal", lambda: True)
     output = run("compare", "rules", "model", "--on", data, "--texts").output
     assert "secretvillage" in output
     assert "Rain fell" not in output

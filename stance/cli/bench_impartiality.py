@@ -1,0 +1,96 @@
+"""``stance bench impartiality``: is one side treated like the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from stance.cli import bench
+from stance.cli.bench_report import Table, percent
+from stance.cli.root import complain
+
+
+@click.command(
+    cls=bench.BenchCommand,
+    examples=(
+        "stance bench impartiality",
+        "stance bench impartiality held-out.jsonl --engine hybrid --json impartiality.json",
+    ),
+)
+@click.argument("data", nargs=-1, type=bench.FILE)
+@bench.engines_option
+@click.option(
+    "--pairs",
+    type=bench.FILE,
+    metavar="FILE",
+    help="Swap pairs: labelled sentences with a field 'pair' (default: the bundled ones).",
+)
+@bench.data_options
+@bench.output_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    data: tuple[Path, ...],
+    engines: tuple[bench.Version, ...],
+    pairs: Path | None,
+    fields: Mapping[str, str],
+    labels: Mapping[str, str],
+    json_file: Path | None,
+    markdown_file: Path | None,
+) -> None:
+    """Is one side treated like the other: mirrored sentences, swap pairs, the sides' figures."""
+    from stance import evaluate, gold
+    from stance.resources import resource
+
+    corpus = bench.read(data, bench.Names(fields, labels))
+    report = bench.started(ctx, "impartiality", corpus)
+    path = pairs if pairs is not None else resource("seeds") / "written" / "swap-pairs.jsonl"
+    twins = gold.read(path)
+    report.data.append(
+        {"name": path.name, "sha256": gold.digest(path), "sentences": len(twins), "use": "swap pairs"}
+    )
+    rows, sides = [], []
+    for entry, classifier in bench.chosen(engines, report):
+        complain(f"{entry.name}: {len(corpus.gold)} sentences and {len(twins)} of pairs")
+        bench.noted(report, entry, classifier, corpus)
+        test = evaluate.mirror_test(classifier, [item.text for item in corpus.gold])
+        right, total = evaluate.pairs_right(twins, evaluate.label_all(classifier, twins))
+        found = [verdict.label for verdict in corpus.verdicts(classifier, report)]
+        differences = evaluate.side_differences(corpus.gold, found)
+        report.results[entry.name] = {
+            "name_a_side": test.name_a_side,
+            "mirrored": test.mirrored,
+            "coverage": round(test.coverage, 4),
+            "consistent": test.consistent,
+            "consistency": None if test.consistency is None else round(test.consistency, 4),
+            "inconsistent_ids": [corpus.gold[i].id for i in test.broken],
+            "pairs": total,
+            "pairs_both_right": right,
+            "side_differences": {name: part.to_dict() for name, part in differences.items()},
+        }
+        rows.append(
+            (
+                entry.name,
+                str(test.name_a_side),
+                f"{test.mirrored} ({percent(test.coverage)})",
+                f"{test.consistent} ({percent(test.consistency)})",
+                f"{right} of {total} ({percent(right / total)})",
+            )
+        )
+        sides.append((entry.name, *(str(part) for part in differences.values())))
+    report.tables = [
+        Table(
+            "mirrored sentences and swap pairs",
+            ("", "name a side", "can be mirrored", "consistent", "pairs both right"),
+            tuple(rows),
+        ),
+        Table(
+            "pro_kyiv less pro_moscow, 95% intervals over articles",
+            ("", "precision", "recall", "F1"),
+            tuple(sides),
+        ),
+    ]
+    click.echo(report.terminal())
+    report.write(json_file, markdown_file)
