@@ -24,6 +24,7 @@ from stance.evidence import Evidence, Verdict
 from stance.gold import Labelled
 from stance.labels import NO_FRAME, Label, Voice
 from stance.mirroring import Mirror
+from stance.overlap import normalised
 from stance.phrases import WORD
 from stance.seeds import GoldSentence, WrittenSentence
 
@@ -37,8 +38,6 @@ SMALLEST_SLICE: Final = 30
 FEW_SENTENCES: Final = 100
 FEW_ARTICLES: Final = 20
 RESIDUE_WORDS: Final = 6  # a piece of fewer words is a leftover of a page more often than a sentence
-NEAR: Final = 0.9
-GRAM: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,58 +427,6 @@ def remarks(gold: Sequence[Labelled]) -> list[str]:
     elif articles < FEW_ARTICLES:
         result.append(f"{articles} articles only: intervals over so few articles are too narrow")
     return result
-
-
-def normalised(text: str) -> str:
-    """The words of a text in lower case: what two copies of a sentence have in common."""
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
-def overlap(train: Sequence[Labelled], test: Sequence[Labelled]) -> list[tuple[str, str]]:
-    """Pairs of ids (train, test) of the same sentence or nearly: equal words, or ``NEAR`` of all ``GRAM``
-    -word sequences in common (Jaccard). One pair for each test sentence at most."""
-    exact: dict[str, int] = {}
-    grams: list[frozenset[str]] = []
-    places: dict[str, list[int]] = defaultdict(list)
-    for i, item in enumerate(train):
-        key = normalised(item.text)
-        exact.setdefault(key, i)
-        grams.append(_grams(key))
-        for gram in grams[-1]:
-            places[gram].append(i)
-    result = []
-    for item in test:
-        key = normalised(item.text)
-        other = exact.get(key)
-        if other is None:
-            other = _nearest(_grams(key), grams, places)
-        if other is not None:
-            result.append((train[other].id, item.id))
-    return result
-
-
-def _grams(words: str) -> frozenset[str]:
-    tokens = words.split()
-    return frozenset(" ".join(tokens[i : i + GRAM]) for i in range(len(tokens) - GRAM + 1))
-
-
-def _nearest(
-    own: frozenset[str], grams: Sequence[frozenset[str]], places: Mapping[str, Sequence[int]]
-) -> int | None:
-    shared = Counter(i for gram in own for i in places.get(gram, ()))
-    return next((i for i, n in shared.most_common() if n >= NEAR * len(own | grams[i])), None)
-
-
-def refuse_overlap(train: Sequence[Labelled], test: Sequence[Labelled]) -> None:
-    """Raises ``StanceError`` with the ids when a test sentence stands in the training data."""
-    found = overlap(train, test)
-    if found:
-        shown = ", ".join(f"{a} = {b}" for a, b in found[:10])
-        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-        raise StanceError(
-            f"{len(found)} sentences of the data stand in the training data too, or nearly so "
-            f"(training id = id: {shown}{more}); take them out of one of the two"
-        )
 
 
 # -- comparing -------------------------------------------------------------------------------------------

@@ -149,33 +149,6 @@ def test_remarks_name_what_the_data_lack() -> None:
     )
 
 
-LONG = "the ferry left the harbour at noon with forty cars on board and came back in the evening without one"
-
-
-def test_overlap_finds_copies_and_near_copies_only() -> None:
-    train = [item(0, N, LONG), item(1, N, "Read more!"), item(2, N, "Rain fell on the old town.")]
-    one_word_more = LONG + " left"
-    other = LONG.replace("noon", "dusk").replace("evening", "morning")
-    test = [
-        item(10, N, LONG.upper() + "."),
-        item(11, N, one_word_more),
-        item(12, N, other),
-        item(13, N, "Read, more"),
-        item(14, N, "Snow fell on the old town."),
-    ]
-    assert evaluate.overlap(train, test) == [("t0", "t10"), ("t0", "t11"), ("t1", "t13")]
-    with pytest.raises(StanceError, match=r"3 sentences .*t0 = t10, t0 = t11, t1 = t13"):
-        evaluate.refuse_overlap(train, test)
-    evaluate.refuse_overlap(train, [test[2], test[4]])
-
-
-def test_near_is_nine_tenths_of_all_five_word_sequences() -> None:
-    words = [f"w{i}" for i in range(49)]  # 45 sequences
-    train = [item(0, N, " ".join(words))]
-    assert evaluate.overlap(train, [item(1, N, " ".join([*words, *"abcde"]))])  # 45 of 50
-    assert not evaluate.overlap(train, [item(1, N, " ".join([*words, *"abcdef"]))])  # 45 of 51
-
-
 def test_seed_sentences_count_each_text_once() -> None:
     sentences = evaluate.seed_sentences(seeds.gold())
     texts = [evaluate.normalised(s.text) for s in sentences]

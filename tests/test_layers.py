@@ -14,7 +14,7 @@ ROWS = (
     {"labels", "errors", "version", "inflect"},
     {"document", "resources", "phrases", "pipeline_training", "schema"},
     {"evidence", "segment", "rulebook", "seeds", "gold"},
-    {"ruleyaml", "lexicon"},
+    {"ruleyaml", "lexicon", "overlap"},
     {"ruleshapes", "syntax"},
     {"ruleread", "trees", "voice", "mirroring"},
     {"rulefiles", "rulelint", "gather", "reasons"},

@@ -96,6 +96,7 @@ def _training(
 ) -> tuple[Labelled, ...]:
     """Training sentences of the baselines, none of which stands in the data."""
     from stance import evaluate, seeds
+    from stance import overlap as overlaps
 
     if paths:
         train = bench.read(paths, names)
@@ -105,14 +106,14 @@ def _training(
     else:
         return ()
     if drop:
-        copies = {one for one, _ in evaluate.overlap(corpus.gold, train.gold)}
-        twins = {other for _, other in evaluate.overlap(corpus.gold, train.gold)}
+        found = overlaps.overlap(corpus.gold, train.gold)
+        copies, twins = {one for one, _ in found}, {other for _, other in found}
         kept = tuple(item for item in train.gold if item.id not in twins)
         if twins:
             report.note(f"{len(twins)} training sentences left out: copies of {len(copies)} of the data")
         train = replace(train, gold=kept)
     else:
-        evaluate.refuse_overlap(train.gold, corpus.gold)
+        overlaps.refuse_overlap(train.gold, corpus.gold)
     report.data += [dict(item) | {"use": "training of the baselines"} for item in train.files]
     return train.gold
 
