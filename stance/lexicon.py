@@ -8,12 +8,14 @@ rulebook and cost one set intersection.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
 from stance.phrases import (
+    EVERYWHERE,
+    FREQUENT,
     WORD,
     ActorSlot,
     Alternatives,
@@ -25,6 +27,7 @@ from stance.phrases import (
     Word,
     keys,
     lower,
+    required,
 )
 from stance.rulebook import Actor, Rule, Rulebook
 
@@ -61,32 +64,48 @@ class Hit:
 
 
 class Tokens:
-    """Light tokens of one sentence: lower-cased words and their places."""
+    """Light tokens of one sentence: lower-cased words and their places.
+
+    ``starts`` and ``ends`` are worked out when first asked for: most sentences hold nothing that needs them.
+    """
 
     __slots__ = ("ends", "first_word", "last_word", "positions", "raw", "starts", "text", "words")
 
+    starts: list[int]
+    ends: list[int]
+
     def __init__(self, text: str) -> None:
         self.text = text
-        self.raw: list[str] = []
-        self.words: list[str] = []
-        self.starts: list[int] = []
-        self.ends: list[int] = []
+        self.raw: list[str] = _TOKEN.findall(text)
+        if "’" in text or "ʼ" in text:
+            self.words = [lower(raw) for raw in self.raw]
+        else:
+            self.words = list(map(str.lower, self.raw))
+        words = self.words
         self.positions: dict[str, list[int]] = {}
-        for index, match in enumerate(_TOKEN.finditer(text)):
-            raw = match.group()
-            word = lower(raw)
-            self.raw.append(raw)
-            self.words.append(word)
-            self.starts.append(match.start())
-            self.ends.append(match.end())
-            self.positions.setdefault(word, []).append(index)
+        positions = self.positions
+        for index, word in enumerate(words):
+            if word in positions:
+                positions[word].append(index)
+            else:
+                positions[word] = [index]
         # Where a sentence begins and ends but for quotation marks and final punctuation.
-        self.first_word = 0
-        while self.first_word < len(self.words) and self.words[self.first_word] in _SKIPPED:
-            self.first_word += 1
-        self.last_word = len(self.words)
-        while self.last_word and self.words[self.last_word - 1] in _FINAL:
-            self.last_word -= 1
+        first, last = 0, len(words)
+        while first < last and words[first] in _SKIPPED:
+            first += 1
+        self.first_word = first
+        while last and words[last - 1] in _FINAL:
+            last -= 1
+        self.last_word = last
+
+    def __getattr__(self, name: str) -> list[int]:
+        # Called only while the slot is empty.
+        if name not in ("starts", "ends"):
+            raise AttributeError(name)
+        spans = [match.span() for match in _TOKEN.finditer(self.text)]
+        self.starts = [start for start, _ in spans]
+        self.ends = [end for _, end in spans]
+        return self.starts if name == "starts" else self.ends
 
     def __len__(self) -> int:
         return len(self.words)
@@ -104,9 +123,75 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class _Need:
+    """What a pattern cannot do without: numbers of sets of rare words and of actors, bits of other sets."""
+
+    rare: frozenset[int] = frozenset()
+    common: int = 0
+
+
+_NOTHING: Final = _Need()
+
+
 class _Pattern:
-    elements: tuple[Element, ...]
-    keys: frozenset[str]
+    """A phrase. ``keys`` are the words of which one must stand in a sentence that it matches, ``needs``
+    all that it cannot do without; ``steps`` are made when it is first tried, and so is ``follow``,
+    what can stand right after the first element (None: anything)."""
+
+    __slots__ = ("elements", "follow", "keys", "needs", "steps")
+
+    def __init__(self, elements: tuple[Element, ...], keys: frozenset[str]) -> None:
+        self.elements = elements
+        self.keys = keys
+        self.needs = _NOTHING
+        self.steps: tuple[_Step, ...] | None = None
+        self.follow: _Follow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Follow:
+    """What may stand at a place: one of ``words`` (marks included), a mention, or the sentence's end."""
+
+    words: frozenset[str]
+    actor: bool = False
+    end: bool = False
+
+
+def _follow(elements: Sequence[Element]) -> tuple[_Follow | None, bool]:
+    """What a sequence can begin with (None: anything), and whether it can be empty."""
+    words: set[str] = set()
+    actor = end = False
+    for element in elements:
+        empty = False
+        options: Sequence[Sequence[Element]] = ()
+        if isinstance(element, Word):
+            words |= element.forms
+        elif isinstance(element, ActorSlot):
+            actor = True
+        elif isinstance(element, Mark):
+            if element.kind == "$":
+                end = True
+            elif element.kind == "^":
+                return None, False
+            else:
+                words |= (
+                    _QUOTES if element.kind == '"' else _DASHES if element.kind == "—" else {element.kind}
+                )
+        elif isinstance(element, Gap):
+            return None, False
+        elif isinstance(element, Optional):
+            options, empty = (element.elements,), True
+        else:
+            options = element.options
+        for option in options:
+            inner, may_be_empty = _follow(option)
+            if inner is None:
+                return None, False
+            words |= inner.words
+            actor, end, empty = actor or inner.actor, end or inner.end, empty or may_be_empty
+        if not empty:
+            return _Follow(frozenset(words), actor, end), False
+    return _Follow(frozenset(words), actor, end), True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +204,75 @@ class _Entry:
     unless: tuple[_Pattern, ...]
 
 
+class _Needs:
+    """A number for each set of words, and each kind of actor, of which a pattern must find one.
+
+    A pattern is tried only on sentences that hold something of every set: most patterns that share a key
+    with a sentence lack something else, and to look that up is a hundred times cheaper than to try. A word
+    of grammar is in very many sets, so those are bits of one number; the others are few in a sentence.
+    """
+
+    def __init__(self) -> None:
+        self._rare: dict[frozenset[str] | ActorSlot, int] = {}
+        self._common: dict[frozenset[str], int] = {}
+
+    def of(self, elements: Sequence[Element]) -> _Need:
+        """All that a sequence needs."""
+        rare, common = set(), 0
+        for element in elements:
+            wanted = element if isinstance(element, ActorSlot) else required(element)
+            if wanted is None:
+                continue
+            if isinstance(wanted, ActorSlot) or (
+                wanted.isdisjoint(EVERYWHERE) and wanted.isdisjoint(FREQUENT)
+            ):
+                rare.add(self._rare.setdefault(wanted, len(self._rare)))
+            else:
+                common |= 1 << self._common.setdefault(wanted, len(self._common))
+        return _Need(frozenset(rare), common)
+
+    def slots(self) -> list[tuple[ActorSlot, int]]:
+        return [(wanted, number) for wanted, number in self._rare.items() if isinstance(wanted, ActorSlot)]
+
+    def words(self) -> dict[str, tuple[list[int], int]]:
+        """For each word the numbers, and the bits, of the sets that it is in."""
+        rare: dict[str, list[int]] = {}
+        for wanted, number in self._rare.items():
+            if not isinstance(wanted, ActorSlot):
+                for word in wanted:
+                    rare.setdefault(word, []).append(number)
+        bits: dict[str, int] = {}
+        for wanted, number in self._common.items():
+            for word in wanted:
+                bits[word] = bits.get(word, 0) | 1 << number
+        return {word: (rare.get(word, []), bits.get(word, 0)) for word in rare.keys() | bits.keys()}
+
+
+class _There:
+    """What one sentence holds of all that patterns need."""
+
+    __slots__ = ("bits", "numbers", "words")
+
+    def __init__(self, tokens: Tokens, known: Mapping[str, tuple[list[int], int]]) -> None:
+        self.words: list[str] = []
+        self.numbers: set[int] = set()
+        self.bits = 0
+        for word in tokens.positions:
+            if word in known:
+                numbers, bits = known[word]
+                self.words.append(word)
+                self.numbers.update(numbers)
+                self.bits |= bits
+
+    def has(self, need: _Need) -> bool:
+        return need.common & self.bits == need.common and need.rare <= self.numbers
+
+
+_Table = dict[str, list[tuple[int, frozenset[int], _Entry]]]
 _MentionsAt = dict[int, list[Mention]]
 # Places that a match may have reached: the next token, and the side bound to {X} so far.
 _States = set[tuple[int, str | None]]
+_Admits = Callable[[ActorSlot, Actor, str | None], tuple[bool, str | None]]
 _NO_MENTIONS: Final[_MentionsAt] = {}
 # Spelled-out forms of a phrase of plain words from which it is matched element by element instead.
 _MAX_PATHS: Final = 300
@@ -155,26 +306,36 @@ class _Trie:
             node.setdefault(_END, []).append(payload)
         return True
 
-    def walk(self, tokens: Tokens, first: int) -> Iterator[tuple[_Entry, int]]:
-        """Entries that begin at token ``first``, each with its last token."""
+    def find(self, tokens: Tokens) -> Iterator[tuple[_Entry, int, int]]:
+        """Entries that stand in a sentence, each with its first and last token."""
         words = tokens.words
         size = len(words)
-        node = self.root[words[first]]
-        i = first
-        passed = [i]
-        while True:
-            for entry, exact in node.get(_END, ()):
-                if exact is None or all(e is None or tokens.raw[passed[k]] == e for k, e in enumerate(exact)):
-                    yield entry, i
-            i += 1
-            while i < size and words[i] in _SKIPPED:
-                i += 1
-            if i >= size:
-                return
-            node = node.get(words[i])
+        root = self.root
+        for first, word in enumerate(words):
+            node = root.get(word)
             if node is None:
-                return
-            passed.append(i)
+                continue
+            if _END not in node and first + 1 < size:
+                following = words[first + 1]
+                if following not in node and following not in _SKIPPED:
+                    continue
+            i = first
+            passed = [i]
+            while True:
+                for entry, exact in node.get(_END, ()):
+                    if exact is None or all(
+                        e is None or tokens.raw[passed[k]] == e for k, e in enumerate(exact)
+                    ):
+                        yield entry, first, i
+                i += 1
+                while i < size and words[i] in _SKIPPED:
+                    i += 1
+                if i >= size:
+                    break
+                node = node.get(words[i])
+                if node is None:
+                    break
+                passed.append(i)
 
 
 class Lexicon:
@@ -189,13 +350,15 @@ class Lexicon:
         self._rulebook = rulebook
         self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
         self._sides = tuple(side.id for side in rulebook.sides)
-        self._names: dict[str, list[_Entry]] = {}
-        self._phrases: dict[str, list[_Entry]] = {}
+        self._names: _Table = {}
+        self._phrases: _Table = {}  # without actors
+        self._acted: _Table = {}  # with actors: not looked at where none is mentioned
+        self._needs = _Needs()
         self._name_trie = _Trie()
         self._phrase_trie = _Trie()
         order = 0
         for actor in rulebook.actors:
-            unless = tuple(pattern for text in actor.unless for pattern in self._compile(text))
+            unless = self._silencers(actor.unless)
             for name in actor.names:
                 for pattern in self._compile(name):
                     order += 1
@@ -203,17 +366,23 @@ class Lexicon:
         for rule in rulebook.rules:
             if rule.kind != "lexical" or (rule.status != "active" and not trial):
                 continue
-            unless = tuple(pattern for text in rule.unless_phrases for pattern in self._compile(text))
+            unless = self._silencers(rule.unless_phrases)
             for phrase in rule.phrases:
                 for pattern in self._compile(phrase):
                     order += 1
-                    self._index(self._phrases, self._phrase_trie, _Entry(order, rule, pattern, unless))
-        self._name_starts = self._name_trie.root.keys()
-        self._phrase_starts = self._phrase_trie.root.keys()
+                    table = self._acted if _has_slot(pattern.elements) else self._phrases
+                    self._index(table, self._phrase_trie, _Entry(order, rule, pattern, unless))
         self.size = order
-        self.keys = (
-            frozenset(self._names) | frozenset(self._phrases) | self._name_starts | self._phrase_starts
-        )
+        # Every word that some phrase needs, with the numbers of the sets that it is in.
+        self._known = self._needs.words()
+        for table in (self._names, self._phrases, self._acted):
+            for word in table:
+                self._known.setdefault(word, ([], 0))
+        self._slots = self._needs.slots()
+        self._admitted: dict[str, list[int]] = {}
+        self._steps: dict[int, tuple[_Step, ...]] = {}
+        self._choices: dict[int, _Step] = {}
+        self._kept: list[object] = []
 
     # -- compiling -------------------------------------------------------------------------------------
 
@@ -222,12 +391,19 @@ class Lexicon:
         for variant in _without_leading_options(tuple(elements)):
             yield _Pattern(variant, keys(variant))
 
-    @staticmethod
-    def _index(table: dict[str, list[_Entry]], trie: _Trie, entry: _Entry) -> None:
+    def _silencers(self, phrases: Sequence[str]) -> tuple[_Pattern, ...]:
+        patterns = tuple(pattern for text in phrases for pattern in self._compile(text))
+        for pattern in patterns:
+            pattern.needs = self._needs.of(pattern.elements)
+        return patterns
+
+    def _index(self, table: _Table, trie: _Trie, entry: _Entry) -> None:
         if trie.add(entry):
             return
-        for key in entry.pattern.keys:
-            table.setdefault(key, []).append(entry)
+        pattern = entry.pattern
+        pattern.needs = self._needs.of(pattern.elements)
+        for key in pattern.keys:
+            table.setdefault(key, []).append((pattern.needs.common, pattern.needs.rare, entry))
 
     # -- scanning --------------------------------------------------------------------------------------
 
@@ -236,56 +412,74 @@ class Lexicon:
         return self.scan_tokens(Tokens(text))
 
     def scan_tokens(self, tokens: Tokens) -> Scan:
-        found = self.keys & tokens.positions.keys()
-        if not found:
-            return Scan(tokens, (), ())
-        mentions = self._mentions(tokens, found)
+        there = _There(tokens, self._known)
+        mentions = self._mentions(tokens, there)
         at: _MentionsAt = {}
         for mention in mentions:
             at.setdefault(mention.first, []).append(mention)
+            there.numbers.update(self._slots_of(mention.actor))
         hits: dict[tuple[str, int, str | None], Hit] = {}
 
         def add(entry: _Entry, first: int, last: int, bound: str | None) -> None:
             rule = entry.owner
             assert isinstance(rule, Rule)
-            if entry.unless and self._silenced(entry.unless, tokens, at, first, last):
+            if entry.unless and self._silenced(entry.unless, tokens, at, there, first, last):
                 return
             key = (rule.id, first, bound)
-            known = hits.get(key)
-            if known is None or known.last < last:
+            other = hits.get(key)
+            if other is None or other.last < last:
                 hits[key] = Hit(rule, tokens.starts[first], tokens.ends[last], bound, first, last)
 
-        for word in self._phrase_starts & found:
-            for place in tokens.positions[word]:
-                for entry, last in self._phrase_trie.walk(tokens, place):
-                    add(entry, place, last, None)
-        for entry in self._triggered(self._phrases, found):
+        for entry, first, last in self._phrase_trie.find(tokens):
+            add(entry, first, last, None)
+        triggered = self._triggered(self._phrases, there)
+        if mentions:
+            triggered += self._triggered(self._acted, there)
+        for entry in triggered:
             for first, last, bound in self._matches(entry.pattern, tokens, at):
                 add(entry, first, last, bound)
+        if not hits:
+            return Scan(tokens, mentions, ())
         ordered = sorted(hits.values(), key=lambda hit: (hit.start, -hit.end, hit.rule.id, hit.side or ""))
         return Scan(tokens, mentions, _without_inner_repeats(ordered))
 
     @staticmethod
-    def _triggered(table: dict[str, list[_Entry]], found: Iterable[str]) -> list[_Entry]:
-        entries = {entry.order: entry for key in found for entry in table.get(key, ())}
-        return [entries[order] for order in sorted(entries)]
+    def _triggered(table: _Table, there: _There) -> list[_Entry]:
+        """Entries with a key in the sentence that lack nothing of what they need."""
+        entries: dict[int, _Entry] = {}
+        bits, numbers = there.bits, there.numbers
+        for key in there.words:
+            if key in table:
+                for common, rare, entry in table[key]:
+                    if common & bits == common and rare <= numbers:
+                        entries[entry.order] = entry
+        return list(entries.values())
 
-    def _mentions(self, tokens: Tokens, found: frozenset[str]) -> tuple[Mention, ...]:
+    def _slots_of(self, actor: Actor) -> list[int]:
+        """The numbers of the slots that admit an actor; worked out when the actor is first met."""
+        known = self._admitted.get(actor.id)
+        if known is None:
+            known = [number for slot, number in self._slots if self._admits(slot, actor, None)[0]]
+            self._admitted[actor.id] = known
+        return known
+
+    def _mentions(self, tokens: Tokens, there: _There) -> tuple[Mention, ...]:
         candidates: list[tuple[int, int, int, Actor]] = []
 
         def add(entry: _Entry, first: int, last: int) -> None:
             actor = entry.owner
             assert isinstance(actor, Actor)
-            if not (entry.unless and self._silenced(entry.unless, tokens, _NO_MENTIONS, first, last)):
+            if not (entry.unless and self._silenced(entry.unless, tokens, _NO_MENTIONS, there, first, last)):
                 candidates.append((first, -last, entry.order, actor))
 
-        for word in self._name_starts & found:
-            for place in tokens.positions[word]:
-                for entry, last in self._name_trie.walk(tokens, place):
-                    add(entry, place, last)
-        for entry in self._triggered(self._names, found):
-            for first, last, _ in self._matches(entry.pattern, tokens, _NO_MENTIONS):
-                add(entry, first, last)
+        for entry, first, last in self._name_trie.find(tokens):
+            add(entry, first, last)
+        if self._names:
+            for entry in self._triggered(self._names, there):
+                for first, last, _ in self._matches(entry.pattern, tokens, _NO_MENTIONS):
+                    add(entry, first, last)
+        if not candidates:
+            return ()
         # The leftmost longest name wins; a name inside a longer one is not a mention of its own.
         candidates.sort(key=lambda c: c[:3])
         mentions: list[Mention] = []
@@ -302,11 +496,12 @@ class Lexicon:
         unless: Sequence[_Pattern],
         tokens: Tokens,
         at: _MentionsAt,
+        there: _There,
         first: int,
         last: int,
     ) -> bool:
         for pattern in unless:
-            if pattern.keys.isdisjoint(tokens.positions):
+            if not there.has(pattern.needs):
                 continue
             for begin, end, _ in self._matches(pattern, tokens, at):
                 if begin <= last and first <= end:
@@ -315,84 +510,77 @@ class Lexicon:
 
     def _matches(
         self, pattern: _Pattern, tokens: Tokens, at: _MentionsAt
-    ) -> Iterator[tuple[int, int, str | None]]:
+    ) -> list[tuple[int, int, str | None]]:
         """First and last token and the side bound to X, for every start at which the pattern matches."""
         elements = pattern.elements
         head = elements[0]
-        starts: Iterable[int]
-        if isinstance(head, Word):
-            starts = _word_starts(head, tokens)
-        elif isinstance(head, ActorSlot):
-            starts = list(at)
-        elif isinstance(head, Mark) and head.kind == "^":
-            starts = (0,)
-        else:
-            starts = range(len(tokens))
-        for start in starts:
+        if pattern.steps is None:
+            pattern.follow, empty = _follow(elements[1:])
+            if empty:
+                pattern.follow = None
+            pattern.steps = self._steps_of(elements)
+        steps, follow = pattern.steps, pattern.follow
+        at_start = isinstance(head, Mark) and head.kind == "^"
+        found: list[tuple[int, int, str | None]] = []
+        for start in _starts(head, tokens, at):
+            if isinstance(head, Word):
+                if follow is not None and not _goes_on(follow, tokens, at, start + 1):
+                    continue
+                states: _States = {(start + 1, None)}
+                rest = steps[1:]
+            elif at_start:
+                if follow is not None and not _goes_on(follow, tokens, at, 0):
+                    continue
+                states, rest = {(0, None)}, steps[1:]
+            else:
+                states, rest = steps[0].take({(start, None)}, tokens, at, True), steps[1:]
+                if follow is not None and not any(_goes_on(follow, tokens, at, i) for i, _ in states):
+                    continue
+            for step in rest:
+                if not states:
+                    break
+                states = step.take(states, tokens, at, False)
+            if not states:
+                continue
             ends: dict[str | None, int] = {}
-            for end, bound in self._run(elements, {(start, None)}, tokens, at, first=True):
+            for end, bound in states:
                 if end > start:
                     ends[bound] = min(end, ends.get(bound, end))
-            first = start
-            if isinstance(head, Mark) and head.kind == "^":
-                first = min(tokens.first_word, *(end - 1 for end in ends.values())) if ends else start
+            place = start
+            if at_start:
+                place = min(tokens.first_word, *(end - 1 for end in ends.values())) if ends else start
             for bound in sorted(ends, key=lambda b: b or ""):
-                yield first, ends[bound] - 1, bound
+                found.append((place, ends[bound] - 1, bound))
+        return found
 
-    def _run(
-        self,
-        elements: Sequence[Element],
-        states: _States,
-        tokens: Tokens,
-        at: _MentionsAt,
-        *,
-        first: bool = False,
-    ) -> _States:
-        """Where a sequence may end, given where it may begin. Sets of places keep it polynomial whatever
-        brackets and gaps a phrase nests."""
-        for element in elements:
-            states = self._step(element, states, tokens, at, first)
-            if not states:
-                break
-            first = False
-        return states
+    def _steps_of(self, elements: Sequence[Element]) -> tuple[_Step, ...]:
+        """The elements made ready to run. Most phrases are never tried, so this is done when first asked
+        for; a word list that stands in many phrases is made ready once."""
+        known = self._steps.get(id(elements))
+        if known is None:
+            known = tuple([self._step_of(element) for element in elements])
+            self._steps[id(elements)] = known
+            self._kept.append(elements)  # so that its id is not used again
+        return known
 
-    def _step(
-        self, element: Element, states: _States, tokens: Tokens, at: _MentionsAt, first: bool
-    ) -> _States:
+    def _step_of(self, element: Element) -> _Step:
         if isinstance(element, Word):
-            return _word_step(element, states, tokens, first)
+            return _WordStep(element)
         if isinstance(element, ActorSlot):
-            return self._slot_step(element, states, tokens, at, first)
-        if isinstance(element, Optional):
-            return states | self._run(element.elements, states, tokens, at, first=first)
-        if isinstance(element, Alternatives):
-            result: _States = set()
-            for option in element.options:
-                result |= self._run(option, states, tokens, at, first=first)
-            return result
+            return _SlotStep(element, self._admits)
         if isinstance(element, Gap):
-            return _gap_step(element, states, tokens)
-        return _mark_step(element.kind, states, tokens)
-
-    def _slot_step(
-        self, slot: ActorSlot, states: _States, tokens: Tokens, at: _MentionsAt, first: bool
-    ) -> _States:
-        words = tokens.words
-        size = len(words)
-        result: _States = set()
-        for place, bound in states:
-            i = place
-            while not first and i < size and words[i] in _SKIPPED and i not in at:
-                i += 1
-            for mention in at.get(i, ()):
-                ok, now = self._admits(slot, mention.actor, bound)
-                if ok:
-                    after = mention.last + 1
-                    if after < size and words[after] == _POSSESSIVE:
-                        after += 1
-                    result.add((after, now))
-        return result
+            return _GapStep(element)
+        if isinstance(element, Mark):
+            return _MarkStep(element.kind)
+        known = self._choices.get(id(element))
+        if known is None:
+            if isinstance(element, Optional):
+                known = _OptionalStep(self._steps_of(element.elements))
+            else:
+                known = _ChoiceStep([(option[0], self._steps_of(option)) for option in element.options])
+            self._choices[id(element)] = known
+            self._kept.append(element)
+        return known
 
     def _admits(self, slot: ActorSlot, actor: Actor, bound: str | None) -> tuple[bool, str | None]:
         if slot.kinds and actor.kind not in slot.kinds:
@@ -411,76 +599,231 @@ class Lexicon:
         return slot.side == actor.side, bound
 
 
-def _word_step(element: Word, states: _States, tokens: Tokens, first: bool) -> _States:
-    words = tokens.words
-    size = len(words)
-    forms = element.forms
-    result: _States = set()
-    for place, bound in states:
-        i = place
-        while not first and i < size and words[i] in _SKIPPED and words[i] not in forms:
-            i += 1
-        if i < size and words[i] in forms and (element.exact is None or tokens.raw[i] == element.exact):
-            result.add((i + 1, bound))
-    return result
+class _Step:
+    """One element: where a match may stand after it, given where it may stand before.
+
+    Sets of places keep a match polynomial, whatever brackets and gaps a phrase nests. ``first``: nothing
+    has been matched yet, so that no mark is passed over.
+    """
+
+    __slots__ = ()
+
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        raise NotImplementedError
 
 
-def _gap_step(gap: Gap, states: _States, tokens: Tokens) -> _States:
-    words = tokens.words
-    size = len(words)
-    result: _States = set(states) if gap.min == 0 else set()
-    frontier = states
-    for count in range(1, gap.max + 1):
-        beyond: _States = set()
-        for place, bound in frontier:
-            i = place
-            while i < size and (words[i] in _SKIPPED or words[i] == ","):
-                i += 1
-            if i < size and (words[i][0].isalnum() or words[i][0] == "'"):
-                beyond.add((i + 1, bound))
-        frontier = beyond
-        if count >= gap.min:
-            result |= frontier
-    return result
+class _WordStep(_Step):
+    __slots__ = ("_exact", "_forms")
 
+    def __init__(self, word: Word) -> None:
+        self._forms = word.forms
+        self._exact = word.exact
 
-def _mark_step(kind: str, states: _States, tokens: Tokens) -> _States:
-    words = tokens.words
-    size = len(words)
-    result: _States = set()
-    for place, bound in states:
-        i = place
-        if kind == "^":
-            if i <= tokens.first_word:
-                result.add((i, bound))
-        elif kind == "$":
-            if i >= tokens.last_word:
-                result.add((i, bound))
-        elif kind == '"':
-            if i < size and words[i] in _QUOTES:
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        words = tokens.words
+        size = len(words)
+        forms = self._forms
+        result: _States = set()
+        for i, bound in states:
+            if not first:
+                while i < size and words[i] in _SKIPPED:
+                    i += 1
+            if i < size and words[i] in forms and (self._exact is None or tokens.raw[i] == self._exact):
                 result.add((i + 1, bound))
-        else:
-            while i < size and words[i] in _QUOTES:
+        return result
+
+
+class _OptionalStep(_Step):
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Sequence[_Step]) -> None:
+        self._steps = steps
+
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        return states | _run(self._steps, states, tokens, at, first)
+
+
+class _ChoiceStep(_Step):
+    """Alternatives. Those that begin with a word are looked up by it: a word list may hold hundreds."""
+
+    __slots__ = ("_by_word", "_others")
+
+    def __init__(self, options: Sequence[tuple[Element, Sequence[_Step]]]) -> None:
+        self._by_word: dict[str, list[Sequence[_Step]]] = {}
+        self._others: list[Sequence[_Step]] = []
+        for head, steps in options:
+            if isinstance(head, Word):
+                for form in head.forms:
+                    self._by_word.setdefault(form, []).append(steps)
+            else:
+                self._others.append(steps)
+
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        words = tokens.words
+        size = len(words)
+        result: _States = set()
+        for i, bound in states:
+            if not first:
+                while i < size and words[i] in _SKIPPED:
+                    i += 1
+            if i < size:
+                for steps in self._by_word.get(words[i], ()):
+                    result |= _run(steps, {(i, bound)}, tokens, at, first)
+        for steps in self._others:
+            result |= _run(steps, states, tokens, at, first)
+        return result
+
+
+class _SlotStep(_Step):
+    __slots__ = ("_admits", "_slot")
+
+    def __init__(self, slot: ActorSlot, admits: _Admits) -> None:
+        self._slot = slot
+        self._admits = admits
+
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        words = tokens.words
+        size = len(words)
+        result: _States = set()
+        for i, bound in states:
+            while not first and i < size and words[i] in _SKIPPED and i not in at:
                 i += 1
-            if i < size and (words[i] == kind or (kind == "—" and words[i] in _DASHES)):
-                result.add((i + 1, bound))
-    return result
+            for mention in at.get(i, ()):
+                ok, now = self._admits(self._slot, mention.actor, bound)
+                if ok:
+                    after = mention.last + 1
+                    if after < size and words[after] == _POSSESSIVE:
+                        after += 1
+                    result.add((after, now))
+        return result
 
 
-def _is_word(element: Word, tokens: Tokens, i: int) -> bool:
-    if element.exact is not None:
-        return tokens.raw[i] == element.exact
-    return tokens.words[i] in element.forms
+class _GapStep(_Step):
+    __slots__ = ("_max", "_min")
+
+    def __init__(self, gap: Gap) -> None:
+        self._min = gap.min
+        self._max = gap.max
+
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        words = tokens.words
+        size = len(words)
+        result: _States = set(states) if self._min == 0 else set()
+        frontier = states
+        for count in range(1, self._max + 1):
+            beyond: _States = set()
+            for i, bound in frontier:
+                while i < size and (words[i] in _SKIPPED or words[i] == ","):
+                    i += 1
+                if i < size and (words[i][0].isalnum() or words[i][0] == "'"):
+                    beyond.add((i + 1, bound))
+            frontier = beyond
+            if not frontier:
+                break
+            if count >= self._min:
+                result |= frontier
+        return result
+
+
+class _MarkStep(_Step):
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def take(self, states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+        words = tokens.words
+        size = len(words)
+        kind = self._kind
+        result: _States = set()
+        for i, bound in states:
+            if kind == "^":
+                if i <= tokens.first_word:
+                    result.add((i, bound))
+            elif kind == "$":
+                if i >= tokens.last_word:
+                    result.add((i, bound))
+            elif kind == '"':
+                if i < size and words[i] in _QUOTES:
+                    result.add((i + 1, bound))
+            else:
+                while i < size and words[i] in _QUOTES:
+                    i += 1
+                if i < size and (words[i] == kind or (kind == "—" and words[i] in _DASHES)):
+                    result.add((i + 1, bound))
+        return result
+
+
+def _run(steps: Sequence[_Step], states: _States, tokens: Tokens, at: _MentionsAt, first: bool) -> _States:
+    """Where a sequence may end, given where it may begin."""
+    for step in steps:
+        states = step.take(states, tokens, at, first)
+        if not states:
+            break
+        first = False
+    return states
+
+
+def _goes_on(follow: _Follow, tokens: Tokens, at: _MentionsAt, i: int) -> bool:
+    """Whether what stands at token ``i``, or behind the marks there that are passed over, is such."""
+    words = tokens.words
+    size = len(words)
+    if follow.end and i >= tokens.last_word:
+        return True
+    while i < size:
+        word = words[i]
+        if word in follow.words or (follow.actor and i in at):
+            return True
+        if word not in _SKIPPED:
+            return False
+        i += 1
+    return False
+
+
+def _starts(head: Element, tokens: Tokens, at: _MentionsAt) -> Iterable[int]:
+    """The tokens at which a pattern with this first element may begin, in order."""
+    if isinstance(head, Word):
+        return _word_starts(head, tokens)
+    if isinstance(head, ActorSlot):
+        return list(at)
+    if isinstance(head, Mark):
+        if head.kind == "^":
+            return (0,)
+        return _mark_starts(head.kind, tokens)
+    return range(len(tokens))
+
+
+def _mark_starts(kind: str, tokens: Tokens) -> Iterable[int]:
+    """The places of a mark, and those from which only quotation marks lie before it."""
+    if kind == "$":
+        return range(len(tokens))
+    words, positions = tokens.words, tokens.positions
+    spelled = _QUOTES if kind == '"' else _DASHES if kind == "—" else (kind,)
+    starts = {i for sign in spelled if sign in positions for i in positions[sign]}
+    if kind != '"':
+        for i in list(starts):
+            while i and words[i - 1] in _QUOTES:
+                i -= 1
+                starts.add(i)
+    return sorted(starts)
 
 
 def _word_starts(element: Word, tokens: Tokens) -> list[int]:
+    positions, forms = tokens.positions, element.forms
     if element.exact is not None:
-        found = tokens.positions.get(element.exact.lower(), ())
+        found = positions.get(element.exact.lower(), ())
         return [i for i in found if tokens.raw[i] == element.exact]
-    positions = tokens.positions
-    starts = [i for form in element.forms for i in positions.get(form, ())]
+    if len(forms) > len(positions):
+        starts = [i for word, places in positions.items() if word in forms for i in places]
+    else:
+        starts = [i for form in forms if form in positions for i in positions[form]]
     starts.sort()
     return starts
+
+
+def _has_slot(elements: Sequence[Element]) -> bool:
+    """Whether a sequence cannot do without an actor."""
+    return any(isinstance(element, ActorSlot) for element in elements)
 
 
 def _without_leading_options(elements: tuple[Element, ...]) -> Iterator[tuple[Element, ...]]:

@@ -23,6 +23,7 @@ MARKS: Final = frozenset('",:;?!—.^$')
 SAME_MARK: Final = {"–": "—", "―": "—", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
 # Marks that can be looked for where a phrase holds no word, and how texts spell them.
 _SPELLED: Final = {kind: frozenset((kind,)) for kind in ":;?!"} | {"—": frozenset("—–―")}
+_MARKED: Final = {",": frozenset(","), ".": frozenset("."), '"': frozenset("\"'“”‘’«»„‟‹›`")}
 
 # One word of a phrase and of a text: an abbreviation with stops (U.S.), a run of letters and digits with
 # apostrophes inside (don't), or a clitic ('s, 'd, 'll, 're, 've, 'm), which is a word of its own.
@@ -121,6 +122,16 @@ def keys(elements: Sequence[Element]) -> frozenset[str]:
     if best is None:
         raise PhraseError("no word that must occur, so no scan can find it; add a literal word", 1)
     return best
+
+
+def required(element: Element) -> frozenset[str] | None:
+    """Words and marks, as a scan spells them, of which a text must hold one for the element to match.
+
+    None if it can match without any word of its own: an option, a gap, an actor, a limit of the sentence.
+    """
+    if isinstance(element, Mark):
+        return _SPELLED.get(element.kind) or _MARKED.get(element.kind)
+    return _element_keys(element)
 
 
 def lower(word: str) -> str:
