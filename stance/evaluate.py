@@ -1,4 +1,4 @@
-"""How good is it, and is one version better than another: metrics with intervals, comparisons, impartiality.
+"""How good is it, and is one version better than another: metrics with intervals, comparisons, faithfulness.
 
 Intervals are bootstrap percentiles over articles (a sentence is no independent draw from its article),
 computed from one confusion matrix per article. Comparisons are McNemar's exact test and a paired
@@ -17,13 +17,14 @@ from typing import Any, Final
 import numpy as np
 
 from stance import segment
+from stance.calibration import Calibration, Curve, calibrated
+from stance.calibration import coverage as coverage_curves
 from stance.classifier import Classifier
 from stance.document import Document
 from stance.errors import StanceError
 from stance.evidence import Evidence, Verdict
 from stance.gold import Labelled
-from stance.labels import NO_FRAME, Label, Voice
-from stance.mirroring import Mirror
+from stance.labels import NO_FRAME, Label, NotCounted, Voice
 from stance.overlap import normalised
 from stance.phrases import WORD
 from stance.seeds import GoldSentence, WrittenSentence
@@ -32,7 +33,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 LABELS: Final = tuple(Label)
 DRAWS: Final = 2000
 LEVEL: Final = 0.95
-_INDEX: Final = {label: i for i, label in enumerate(LABELS)}
+INDEX: Final = {label: i for i, label in enumerate(LABELS)}
 SLICES: Final = ("kind", "batch", "outlet_group")
 SMALLEST_SLICE: Final = 30
 FEW_SENTENCES: Final = 100
@@ -91,28 +92,6 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """Expected calibration error, and between what it lies for a perfect predictor of these probabilities.
-
-    On the sentences of ``batch`` random where the data say so: a selection has no natural proportions.
-    """
-
-    error: float
-    perfect_low: float
-    perfect_high: float
-    sentences: int
-    random_only: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "error": self.error,
-            "perfect": [self.perfect_low, self.perfect_high],
-            "sentences": self.sentences,
-            "random_only": self.random_only,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Scores:
     """Figures of one set of labels against the gold labels."""
 
@@ -130,6 +109,7 @@ class Scores:
     side_confusion: float
     side_difference: Interval
     calibration: Calibration | None
+    coverage: Mapping[str, Curve] | None
     slices: Mapping[str, Interval]
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,6 +129,9 @@ class Scores:
             "side_confusion": self.side_confusion,
             "side_difference": self.side_difference.to_dict(),
             "ece": None if self.calibration is None else self.calibration.to_dict(),
+            "coverage": None
+            if self.coverage is None
+            else {name: [kept.to_dict() for kept in curve] for name, curve in self.coverage.items()},
             "slices": {name: interval.to_dict() for name, interval in self.slices.items()},
         }
 
@@ -160,7 +143,7 @@ def matrix(gold: Sequence[Label], found: Sequence[Label]) -> Array:
     """Confusion counts (4, 4): rows gold, columns found, in the order of ``LABELS``."""
     result = np.zeros((4, 4), dtype=np.int64)
     for g, f in zip(gold, found, strict=True):
-        result[_INDEX[g], _INDEX[f]] += 1
+        result[INDEX[g], INDEX[f]] += 1
     return result
 
 
@@ -185,17 +168,18 @@ def _accuracy(confusion: Array) -> Array:
     return result
 
 
-def _side_difference(confusion: Array) -> Array:
+def side_difference(confusion: Array) -> Array:
     f1 = f1_per_label(confusion)
-    result: Array = f1[..., _INDEX[Label.PRO_KYIV]] - f1[..., _INDEX[Label.PRO_MOSCOW]]
+    result: Array = f1[..., INDEX[Label.PRO_KYIV]] - f1[..., INDEX[Label.PRO_MOSCOW]]
     return result
 
 
-def _by_article(gold: Sequence[Labelled], found: Sequence[Label]) -> Array:
+def by_article(gold: Sequence[Labelled], found: Sequence[Label]) -> Array:
+    """One confusion matrix for each article: (articles, 4, 4)."""
     articles: dict[str, Array] = defaultdict(lambda: np.zeros((4, 4), dtype=np.int64))
     for item, label in zip(gold, found, strict=True):
         assert item.label is not None
-        articles[item.article][_INDEX[item.label], _INDEX[label]] += 1
+        articles[item.article][INDEX[item.label], INDEX[label]] += 1
     return np.stack([articles[name] for name in sorted(articles)])
 
 
@@ -223,7 +207,7 @@ def score(gold: Sequence[Labelled], found: Sequence[Verdict | Label | Answer]) -
     answers = [Answer.of(item) for item in found]
     labels = [answer.label for answer in answers]
     pairs = list(zip(gold, answers, strict=True))
-    articles = _by_article(gold, labels)
+    articles = by_article(gold, labels)
     confusion = articles.sum(axis=0)
     return Scores(
         sentences=len(gold),
@@ -241,8 +225,9 @@ def score(gold: Sequence[Labelled], found: Sequence[Verdict | Label | Answer]) -
         own_label=_share(
             _own(g) == a.own_label for g, a in pairs if a.own_label is not None and _own(g) is not None
         ),
-        side_difference=interval(articles, _side_difference),
+        side_difference=interval(articles, side_difference),
         calibration=calibration(gold, answers),
+        coverage=coverage(gold, answers),
         slices=_slices(gold, labels),
         **_framing(gold, answers),
     )
@@ -303,7 +288,7 @@ def _slices(gold: Sequence[Labelled], found: Sequence[Label]) -> dict[str, Inter
         ].append(i)
     return {
         name: replace(
-            interval(_by_article([gold[i] for i in rows], [found[i] for i in rows]), macro_f1),
+            interval(by_article([gold[i] for i in rows], [found[i] for i in rows]), macro_f1),
             count=len(rows),
         )
         for name, rows in sorted(groups.items())
@@ -314,24 +299,23 @@ def _slices(gold: Sequence[Labelled], found: Sequence[Label]) -> dict[str, Inter
 def calibration(gold: Sequence[Labelled], answers: Sequence[Answer]) -> Calibration | None:
     """Calibration of the label's probability; None for answers without one."""
     drawn = [i for i, item in enumerate(gold) if item.slices.get("batch") == "random"]
-    rows = drawn or range(len(gold))
-    known = [(gold[i], answers[i]) for i in rows]
-    p = np.array([a.probability for _, a in known if a.probability is not None])
-    if not len(p) or len(p) < len(known):
+    rows = drawn or list(range(len(gold)))
+    known = _with_probability([gold[i] for i in rows], [answers[i] for i in rows])
+    return None if known is None else calibrated(*known, random_only=bool(drawn))
+
+
+def coverage(gold: Sequence[Labelled], answers: Sequence[Answer]) -> Mapping[str, Curve] | None:
+    """What is left, and how right it is, when improbable answers go to a person; None as above."""
+    known = _with_probability(gold, answers)
+    return None if known is None else coverage_curves([a.label.value for a in answers], *known)
+
+
+def _with_probability(gold: Sequence[Labelled], answers: Sequence[Answer]) -> tuple[Array, Array] | None:
+    """Probabilities of the answers, and which are right, each (sentences,)."""
+    p = [answer.probability for answer in answers if answer.probability is not None]
+    if not p or len(p) < len(answers):
         return None
-    right = np.array([g.label == a.label for g, a in known], dtype=float)
-    generator = np.random.default_rng(0)
-    perfect = [calibration_error(p, generator.random(len(p)) < p) for _ in range(DRAWS)]
-    low, high = np.quantile(perfect, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    error = calibration_error(p, right)
-    return Calibration(round(error, 4), round(float(low), 4), round(float(high), 4), len(p), bool(drawn))
-
-
-def calibration_error(p: Array, right: Array, bins: int = 10) -> float:
-    """Expected calibration error (Guo et al. 2017) in equal-width bins; both arrays are (sentences,)."""
-    place = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, weights=p, minlength=bins) - np.bincount(place, weights=right, minlength=bins)
-    return float(np.abs(gaps).sum() / len(p))
+    return np.array(p), np.array([g.label == a.label for g, a in zip(gold, answers, strict=True)])
 
 
 def label_all(classifier: Classifier, gold: Sequence[Labelled]) -> list[Verdict]:
@@ -469,8 +453,8 @@ def compare(gold: Sequence[Labelled], first: Sequence[Verdict], second: Sequence
     """McNemar's exact test (1947; binomial) and a paired bootstrap of macro-F1 over articles."""
     from scipy.stats import binomtest
 
-    a = _by_article(gold, [v.label for v in first])
-    b = _by_article(gold, [v.label for v in second])
+    a = by_article(gold, [v.label for v in first])
+    b = by_article(gold, [v.label for v in second])
     draws = _draws(len(a), 0)
     resampled = macro_f1(np.tensordot(draws, b, axes=1)) - macro_f1(np.tensordot(draws, a, axes=1))
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -500,76 +484,50 @@ def causes(first: Verdict, second: Verdict) -> tuple[str, ...]:
     return tuple(sorted({rule for rule, *_ in different})) or (WORDS,)
 
 
-# -- impartiality ----------------------------------------------------------------------------------------
+# -- rules -----------------------------------------------------------------------------------------------
+
+_LOST: Final = (NotCounted.WEAK, NotCounted.BALANCED)
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorTest:
-    """Does the label swap when the sides do? Counted only where the table can mirror."""
+class RulePrecision:
+    """A rule on labelled sentences: in how many it hit, and in how many of those its answer is the right
+    one; ``wrong`` are ids."""
 
-    name_a_side: int
-    mirrored: int
-    consistent: int
-
-    broken: tuple[int, ...] = ()  # which texts, by their place
-
-    @property
-    def coverage(self) -> float:
-        return self.mirrored / self.name_a_side if self.name_a_side else 0.0
+    hits: int
+    right: int
+    wrong: tuple[str, ...]
 
     @property
-    def consistency(self) -> float | None:
-        return self.consistent / self.mirrored if self.mirrored else None
+    def precision(self) -> float:
+        return self.right / self.hits
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"hits": self.hits, "right": self.right, "wrong": list(self.wrong)}
 
 
-def mirror_test(classifier: Classifier, texts: Sequence[str]) -> MirrorTest:
-    """Label each text and its mirror; consistent when the one label is the other's swapped."""
-    mirror = Mirror(classifier.rulebook)
-    twins = [(place, text, mirror(text)) for place, text in enumerate(texts)]
-    sided = [row for row in twins if row[2].changed or row[2].why != "names no side"]
-    changed = [(place, text, twin.text) for place, text, twin in sided if twin.changed]
-    first = classifier.classify_sentences(segment.sentence(text) for _, text, _ in changed)
-    second = classifier.classify_sentences(segment.sentence(text) for _, _, text in changed)
-    broken = tuple(
-        place
-        for (place, _, _), a, b in zip(changed, first, second, strict=True)
-        if swapped(a.label) != b.label
-    )
-    return MirrorTest(len(sided), len(changed), len(changed) - len(broken), broken)
-
-
-def swapped(label: Label) -> Label:
-    """The label with the sides swapped."""
-    return {Label.PRO_KYIV: Label.PRO_MOSCOW, Label.PRO_MOSCOW: Label.PRO_KYIV}.get(label, label)
-
-
-def pairs_right(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> tuple[int, int]:
-    """Of hand-written swap pairs, how many have both twins right, and how many there are."""
-    pairs: dict[str, list[bool]] = defaultdict(list)
+def rule_precision(gold: Sequence[Labelled], verdicts: Sequence[Verdict]) -> dict[str, RulePrecision]:
+    """How often each rule is right, the commonest first. A hit counts unless another rule cancels it or
+    its voice does; a frame rule is right in a sentence of its side's frame, an opinion rule in an opinion."""
+    found: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for item, verdict in zip(gold, verdicts, strict=True):
-        pairs[item.slices.get("pair", item.article)].append(item.label == verdict.label)
-    return sum(all(rows) for rows in pairs.values()), len(pairs)
-
-
-def side_differences(gold: Sequence[Labelled], found: Sequence[Label]) -> dict[str, Interval]:
-    """Precision, recall and F1 of the first side's label less the second's, each with its interval."""
-    articles = _by_article(gold, found)
-    one, two = _INDEX[Label.PRO_KYIV], _INDEX[Label.PRO_MOSCOW]
-
-    def difference(axis: int) -> Callable[[Array], Array]:
-        def figure(confusion: Array) -> Array:
-            right = np.diagonal(confusion, axis1=-2, axis2=-1)
-            total = confusion.sum(axis=axis)
-            share = np.divide(right, total, out=np.zeros(right.shape), where=total > 0)
-            result: Array = share[..., one] - share[..., two]
-            return result
-
-        return figure
-
+        answers: dict[str, bool] = {}
+        for piece in verdict.evidence:
+            if piece.rule is None or not (piece.counted or piece.not_counted in _LOST):
+                continue
+            if piece.effect == "frame":
+                right = piece.side == item.frame
+            elif piece.effect == "opinion" and item.opinion is not None:
+                right = item.opinion
+            else:
+                continue
+            answers[piece.rule] = answers.get(piece.rule, True) and right
+        for rule, right in answers.items():
+            found[rule].append((item.id, right))
+    ranked = sorted(found.items(), key=lambda row: (-len(row[1]), row[0]))
     return {
-        "precision": interval(articles, difference(-2)),
-        "recall": interval(articles, difference(-1)),
-        "f1": interval(articles, _side_difference),
+        rule: RulePrecision(len(rows), sum(r for _, r in rows), tuple(i for i, r in rows if not r))
+        for rule, rows in ranked
     }
 
 

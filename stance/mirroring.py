@@ -15,6 +15,7 @@ from stance.lexicon import Hit, Lexicon, Mention
 from stance.phrases import Alternatives, Element, Optional, PhraseParser, Word
 from stance.rulebook import Rule, Rulebook
 
+_KEPT: Final = ("place", "role")  # where something is, and what an office is called, is nobody's name
 _ARTICLE: Final = re.compile(r"\b([Aa]n?)\s+$")
 
 
@@ -37,6 +38,25 @@ class Mirror:
         self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
         self._sides = {side.id for side in rulebook.sides}
 
+    def names(self, text: str) -> Mirrored:
+        """The names of the two sides swapped and every other word kept: no cue, no place, no ally.
+
+        ``why`` is None where no such name stands in the text.
+        """
+        edits: list[tuple[int, int, str]] = []
+        for mention in self._lexicon.scan(text).mentions:
+            actor = mention.actor
+            if actor.side is None or actor.ally or actor.kind in _KEPT:
+                continue
+            replacement = self._name(mention, text)
+            if replacement is None:
+                return Mirrored(
+                    text, False, f"“{text[mention.start : mention.end]}” has no partner ({actor.id})"
+                )
+            edits.append((mention.start, mention.end, replacement))
+        swapped = _edited(text, edits)
+        return Mirrored(swapped, swapped != text)
+
     def __call__(self, text: str) -> Mirrored:
         scan = self._lexicon.scan(text)
         edits: list[tuple[int, int, str]] = []
@@ -58,15 +78,7 @@ class Mirror:
             edits.append((mention.start, mention.end, replacement))
         if not edits:
             return Mirrored(text, False, "names no side")
-        pieces = []
-        place = 0
-        for start, end, replacement in sorted(edits):
-            if start < place:
-                continue
-            pieces += [_with_article(text[place:start], replacement), replacement]
-            place = end
-        pieces.append(text[place:])
-        swapped = "".join(pieces)
+        swapped = _edited(text, edits)
         return Mirrored(swapped, swapped != text, None)
 
     def _name(self, mention: Mention, text: str) -> str | None:
@@ -109,6 +121,19 @@ class Mirror:
             if index < size and folded in self._spelled(name):
                 return index
         return 0
+
+
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    """The text with stretches replaced; of stretches that overlap the first."""
+    pieces = []
+    place = 0
+    for start, end, replacement in sorted(edits):
+        if start < place:
+            continue
+        pieces += [_with_article(text[place:start], replacement), replacement]
+        place = end
+    pieces.append(text[place:])
+    return "".join(pieces)
 
 
 def _options(element: Element) -> Iterator[str]:

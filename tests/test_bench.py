@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 from collections.abc import Callable
@@ -85,6 +86,50 @@ def test_accuracy_writes_figures_and_no_text(run: Run, data: Path, tmp_path: Pat
         assert "secretvillage" not in text
         assert str(tmp_path) not in text
     assert "secretvillage" not in result.output
+
+
+def test_accuracy_tells_precision_of_rules_and_of_what_abstaining_leaves(
+    run: Run, data: Path, tmp_path: Path
+) -> None:
+    result = run("accuracy", data, "--engine", "rules", "--json", "out.json")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["rules"]["rules"]["rule-orcs"] == {"hits": 2, "right": 1, "wrong": ["5"]}
+    curve = report["results"]["data"]["rules"]["coverage"]["every label"]
+    assert {"abstain_below": 0.7, "kept": 5, "coverage": 1.0, "precision": 0.8} in curve
+    assert {"abstain_below": 0.72, "kept": 0, "coverage": 0.0, "precision": None} in curve
+    assert "answers left by --abstain-below P" in result.output
+    assert "rule-orcs" in result.output
+
+
+def test_plots_are_drawn_the_same_twice(run: Run, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    many = written(
+        tmp_path / "many.jsonl",
+        tuple((f"{i}", f"The orcs took hill {i}.", "pro_kyiv", f"a{i}") for i in range(6)),
+    )
+    for folder in ("one", "two"):
+        result = run("accuracy", data, "--engine", "rules", "--engine", "model", "--plots", folder)
+        assert result.exit_code == 0, result.output
+    assert run("accuracy", many, "--engine", "rules", "--plots", "three").exit_code == 0
+    drawn = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert drawn == ["confusion.svg", "precision-coverage.svg", "reliability.svg"]  # no rule hit five times
+    assert (tmp_path / "three" / "rules.svg").read_text().count("rule-orcs (6)") == 1
+    for name in drawn:
+        picture = (tmp_path / "one" / name).read_bytes()
+        assert picture == (tmp_path / "two" / name).read_bytes()
+        assert picture.startswith(b"<?xml")
+        assert b"secretvillage" not in picture
+        assert str(tmp_path).encode() not in picture
+
+
+def test_plots_without_their_library_are_one_sentence(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = run("accuracy", data, "--engine", "rules", "--plots", "pictures")
+    assert result.exit_code == 1
+    assert "plots need matplotlib" in result.output
 
 
 def test_fields_and_labels_are_renamed(run: Run, tmp_path: Path) -> None:

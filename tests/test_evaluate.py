@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fake_classifier import FakeClassifier
 
-from stance import baselines, evaluate, seeds
+from stance import baselines, calibration, evaluate, seeds
 from stance.classifier import Classifier
 from stance.document import Document
 from stance.errors import StanceError
@@ -114,7 +114,47 @@ def test_calibration_counts_the_random_part_alone() -> None:
 
 def test_calibration_error_by_hand() -> None:
     p = np.array([0.65, 0.65, 0.95, 0.95])
-    assert evaluate.calibration_error(p, np.array([1, 0, 1, 1])) == pytest.approx((0.30 + 0.10) / 4)
+    assert calibration.calibration_error(p, np.array([1, 0, 1, 1])) == pytest.approx((0.30 + 0.10) / 4)
+
+
+def test_the_band_of_a_perfect_predictor_holds_one() -> None:
+    generator = np.random.default_rng(4)
+    p = generator.uniform(0.3, 1.0, 400)
+    honest = calibration.calibrated(p, generator.random(400) < p, random_only=False)
+    assert honest.perfect_low <= honest.error <= honest.perfect_high
+    boastful = calibration.calibrated(p, generator.random(400) < p - 0.2, random_only=False)
+    assert boastful.error > boastful.perfect_high
+    assert sum(part.sentences for part in honest.bins) == 400
+    assert all(part.perfect_low <= part.probability <= part.perfect_high for part in honest.bins)
+    assert sum(part.right < part.perfect_low for part in boastful.bins) >= 4
+
+
+def test_precision_and_coverage_by_hand() -> None:
+    found = [Answer(K, "kyiv", 0.9), Answer(K, "kyiv", 0.6), Answer(N, "none", 0.7), Answer(N, "none", 0.4)]
+    scores = evaluate.score(items([K, M, N, N]), found)
+    assert scores.coverage is not None
+    assert set(scores.coverage) == {"every label", "pro_kyiv", "neutral_report"}
+    at = {kept.below: kept for kept in scores.coverage["pro_kyiv"]}
+    assert (at[0.0].coverage, at[0.0].precision) == (1.0, 0.5)
+    assert (at[0.6].coverage, at[0.62].coverage) == (1.0, 0.5)  # as probable as P is kept
+    assert at[0.8].precision == 1.0
+    assert (at[0.92].coverage, at[0.92].precision) == (0.0, None)
+    whole = {kept.below: kept for kept in scores.coverage["every label"]}
+    assert (whole[0.5].kept, whole[0.5].right, whole[0.5].answers) == (3, 2, 4)
+    assert evaluate.score(items([K]), [K]).coverage is None
+
+
+def test_precision_of_a_rule_counts_sentences_and_names_the_wrong() -> None:
+    gold = [
+        item(0, K, "The orcs and the other orcs came."),
+        item(1, N, "The orcs are a band."),
+        item(2, K, "We are not orcs."),  # cancelled: no hit
+        item(3, M, "The junta fell."),
+    ]
+    rules = evaluate.rule_precision(gold, evaluate.label_all(FAKE, gold))
+    assert list(rules) == ["rule-orcs", "rule-junta"]
+    assert (rules["rule-orcs"].hits, rules["rule-orcs"].right, rules["rule-orcs"].wrong) == (2, 1, ("t1",))
+    assert rules["rule-junta"].precision == 1.0
 
 
 def test_slices_have_counts_and_leave_small_ones_out() -> None:
@@ -212,25 +252,6 @@ def test_nothing_changed() -> None:
     result = evaluate.compare(items([K, N]), same, same)
     assert (result.mcnemar_p, result.flips, result.worse) == (1.0, (), False)
     assert result.difference == Interval(0.0, 0.0, 0.0)
-
-
-# -- impartiality ---------------------------------------------------------------------------------------
-
-
-def test_a_pair_is_right_when_both_twins_are() -> None:
-    gold = [
-        replace(item(i, label), slices={"pair": pair})
-        for i, (label, pair) in enumerate([(K, "p"), (M, "p"), (K, "q"), (M, "q")])
-    ]
-    found = verdicts(["The orcs came.", "The junta came.", "The orcs came.", "Rain fell."])
-    assert evaluate.pairs_right(gold, found) == (1, 2)
-
-
-def test_side_differences_by_hand() -> None:
-    result = evaluate.side_differences(items([K, K, M, M, N]), [K, N, M, M, M])
-    assert result["precision"].value == pytest.approx(1 - 2 / 3)
-    assert result["recall"].value == pytest.approx(1 / 2 - 1)
-    assert result["f1"].value == pytest.approx(2 / 3 - 4 / 5)
 
 
 # -- faithfulness ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import stance
 PACKAGE = Path(stance.__file__).parent
 ROWS = (
     {"labels", "errors", "version", "inflect"},
-    {"document", "resources", "phrases", "pipeline_training", "schema"},
+    {"document", "resources", "phrases", "pipeline_training", "schema", "calibration"},
     {"evidence", "segment", "rulebook", "seeds", "gold"},
     {"ruleyaml", "lexicon", "overlap"},
     {"ruleshapes", "syntax"},
@@ -21,7 +21,7 @@ ROWS = (
     {"decide", "model", "rulecheck"},
     {"classifier"},
     {"training", "evaluate"},
-    {"baselines"},
+    {"baselines", "impartiality"},
     {"config", "sources", "sinks"},
     {"monitor"},
     {"cli", "__main__", "__init__"},

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from stance.cli import bench
-from stance.cli.bench_report import Report, Table, figure
+from stance.cli import bench, bench_plots
+from stance.cli.bench_report import Report, Table, figure, figure2
 from stance.cli.root import complain
 from stance.errors import StanceError
 
 if TYPE_CHECKING:
-    from stance.evaluate import Answer, Scores
+    from stance.evaluate import Answer, RulePrecision, Scores
     from stance.evidence import Verdict
     from stance.gold import Labelled
     from stance.labels import Label
+
+_SHOWN_RULES: Final = 10
+_SHOWN_IDS: Final = 3
 
 
 @click.command(
@@ -44,6 +47,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Leave training sentences out that stand in the data too, instead of refusing.",
 )
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw confusion, reliability, precision by coverage and precision by rule, as SVG.",
+)
 @bench.data_options
 @bench.output_options
 @click.pass_context
@@ -53,6 +62,7 @@ def command(
     engines: tuple[bench.Version, ...],
     train: tuple[Path, ...],
     drop_overlap: bool,
+    plots: Path | None,
     fields: Mapping[str, str],
     labels: Mapping[str, str],
     json_file: Path | None,
@@ -61,6 +71,8 @@ def command(
     """Engines and baselines side by side on labelled JSONL or TSV (default: the bundled seeds)."""
     from stance import evaluate
 
+    if plots is not None:
+        bench_plots.check_available()
     names = bench.Names(fields, labels)
     corpus = bench.read(data, names)
     report = bench.started(ctx, "accuracy", corpus)
@@ -79,6 +91,8 @@ def command(
                 corpus.gold
             ),
         }
+    hits = _rule_precision(corpus.gold, systems)
+    drawn: Mapping[str, Scores] = {}
     place = {item.id: i for i, item in enumerate(corpus.gold)}
     for title, gold in parts.items():
         rows = [place[item.id] for item in gold]
@@ -87,6 +101,14 @@ def command(
         }
         report.results[title or "data"] = {name: s.to_dict() for name, s in scores.items()}
         report.tables += accuracy_tables(scores, title)
+        drawn = drawn or scores
+    report.rules = {
+        name: {rule: row.to_dict() for rule, row in rules.items()} for name, rules in hits.items()
+    }
+    report.tables += [_rule_table(name, rules) for name, rules in hits.items() if rules]
+    if plots is not None:
+        for path in bench_plots.accuracy(plots, drawn, hits):
+            complain(f"drew {path}")
     click.echo(report.terminal())
     report.write(json_file, markdown_file)
 
@@ -186,6 +208,7 @@ def accuracy_tables(scores: Mapping[str, Scores], title: str) -> list[Table]:
                 for name, s in scores.items()
             ),
         ),
+        *_coverage_tables(scores, lead),
         *_slice_tables(scores, lead),
         Table(
             f"{lead}confusion, right label down, found label across",
@@ -197,6 +220,57 @@ def accuracy_tables(scores: Mapping[str, Scores], title: str) -> list[Table]:
             ),
         ),
     ]
+
+
+def _coverage_tables(scores: Mapping[str, Scores], lead: str) -> list[Table]:
+    from stance.calibration import SHOWN_STEPS
+
+    rows = []
+    for name, s in scores.items():
+        for label, curve in (s.coverage or {}).items():
+            steps = [kept for kept in curve if kept.below in SHOWN_STEPS]
+            rows.append((f"{name}: {label}", *(f"{figure2(k.precision)} of {k.kept}" for k in steps)))
+    if not rows:
+        return []
+    head = ("", *(f"P {step}" if step else "all" for step in SHOWN_STEPS))
+    return [Table(f"{lead}precision of the answers left by --abstain-below P", head, tuple(rows))]
+
+
+def _rule_precision(
+    gold: Sequence[Labelled], systems: Mapping[str, Sequence[Verdict | Label | Answer]]
+) -> dict[str, dict[str, RulePrecision]]:
+    """Precision of each rule, for engines that use rules; engines with the same hits stand once."""
+    from stance import evaluate
+    from stance.evidence import Verdict
+
+    result: dict[str, dict[str, RulePrecision]] = {}
+    for name, answers in systems.items():
+        verdicts = [answer for answer in answers if isinstance(answer, Verdict)]
+        if len(verdicts) == len(gold):
+            found = evaluate.rule_precision(gold, verdicts)
+            if found and found not in result.values():
+                result[name] = found
+    return result
+
+
+def _rule_table(name: str, rules: Mapping[str, RulePrecision]) -> Table:
+    """The rules that were wrong most often; the JSON file holds all."""
+    worst = sorted(rules.items(), key=lambda row: (len(row[1].wrong) * -1, row[1].hits, row[0]))
+    return Table(
+        f"{name}: {len(rules)} rules hit; those most often wrong",
+        ("", "hits", "right", "precision", "ids where wrong"),
+        tuple(
+            (
+                rule,
+                str(row.hits),
+                str(row.right),
+                figure2(row.precision),
+                ", ".join(row.wrong[:_SHOWN_IDS]) + (" …" if len(row.wrong) > _SHOWN_IDS else ""),
+            )
+            for rule, row in worst[:_SHOWN_RULES]
+            if row.wrong
+        ),
+    )
 
 
 def _scored(scores: Scores) -> tuple[str, ...]:

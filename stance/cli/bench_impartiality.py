@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stance.cli import bench
 from stance.cli.bench_report import Table, percent
 from stance.cli.root import complain
+
+if TYPE_CHECKING:
+    from stance.impartiality import NameTest
 
 
 @click.command(
@@ -40,8 +44,9 @@ def command(
     json_file: Path | None,
     markdown_file: Path | None,
 ) -> None:
-    """Is one side treated like the other: mirrored sentences, swap pairs, the sides' figures."""
+    """Is one side treated like the other: mirrored sentences, swap pairs, names alone, the sides' figures."""
     from stance import evaluate, gold
+    from stance import impartiality as impartial
     from stance.resources import resource
 
     corpus = bench.read(data, bench.Names(fields, labels))
@@ -51,14 +56,15 @@ def command(
     report.data.append(
         {"name": path.name, "sha256": gold.digest(path), "sentences": len(twins), "use": "swap pairs"}
     )
-    rows, sides = [], []
+    rows, sides, swaps = [], [], []
     for entry, classifier in bench.chosen(engines, report):
         complain(f"{entry.name}: {len(corpus.gold)} sentences and {len(twins)} of pairs")
         bench.noted(report, entry, classifier, corpus)
-        test = evaluate.mirror_test(classifier, [item.text for item in corpus.gold])
-        right, total = evaluate.pairs_right(twins, evaluate.label_all(classifier, twins))
+        test = impartial.mirror_test(classifier, [item.text for item in corpus.gold])
+        right, total = impartial.pairs_right(twins, evaluate.label_all(classifier, twins))
+        names = impartial.name_test(classifier, corpus.gold)
         found = [verdict.label for verdict in corpus.verdicts(classifier, report)]
-        differences = evaluate.side_differences(corpus.gold, found)
+        differences = impartial.side_differences(corpus.gold, found)
         report.results[entry.name] = {
             "name_a_side": test.name_a_side,
             "mirrored": test.mirrored,
@@ -68,6 +74,8 @@ def command(
             "inconsistent_ids": [corpus.gold[i].id for i in test.broken],
             "pairs": total,
             "pairs_both_right": right,
+            "names_alone": names.to_dict()
+            | {"framed_by_a_name_ids": [corpus.gold[i].id for i in names.framed_now]},
             "side_differences": {name: part.to_dict() for name, part in differences.items()},
         }
         rows.append(
@@ -79,12 +87,25 @@ def command(
                 f"{right} of {total} ({percent(right / total)})",
             )
         )
+        swaps.append((entry.name, *_names_row(names)))
         sides.append((entry.name, *(str(part) for part in differences.values())))
     report.tables = [
         Table(
             "mirrored sentences and swap pairs",
             ("", "name a side", "can be mirrored", "consistent", "pairs both right"),
             tuple(rows),
+        ),
+        Table(
+            "names of the two sides swapped, all other words kept, 95% intervals over articles",
+            (
+                "",
+                "can be swapped",
+                "unframed that keep their label",
+                "frames made, pro_kyiv − pro_moscow",
+                "pro_kyiv swapped / kept / lost",
+                "pro_moscow",
+            ),
+            tuple(swaps),
         ),
         Table(
             "pro_kyiv less pro_moscow, 95% intervals over articles",
@@ -94,3 +115,13 @@ def command(
     ]
     click.echo(report.terminal())
     report.write(json_file, markdown_file)
+
+
+def _names_row(names: NameTest) -> tuple[str, ...]:
+    made = " − ".join(map(str, names.frames_made()))
+    return (
+        f"{names.swapped} ({percent(names.coverage)})",
+        "–" if names.kept is None else str(names.kept),
+        "–" if names.appeared is None else f"{made}: {names.appeared}",
+        *(" / ".join(map(str, names.of_side(number))) for number in (0, 1)),
+    )

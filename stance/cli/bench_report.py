@@ -60,6 +60,7 @@ class Report:
     data: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)  # engine to rule to hits
     tables: list[Table] = field(default_factory=list)
     date: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
@@ -79,6 +80,7 @@ class Report:
             "data": self.data,
             "notes": self.notes,
             "results": self.results,
+            **({"rules": self.rules} if self.rules else {}),
         }
 
     def terminal(self) -> str:
@@ -147,6 +149,10 @@ def percent(value: float | None) -> str:
 
 def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def figure2(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def grouped(rows: Sequence[str], width: int = 8) -> Iterator[str]:

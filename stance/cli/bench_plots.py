@@ -1,0 +1,176 @@
+"""Pictures of a benchmark as SVG, the same bytes for the same figures; the only door to matplotlib."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from stance.errors import StanceError
+
+if TYPE_CHECKING:
+    from stance.evaluate import RulePrecision, Scores
+
+# Distinct for colour-blind readers (Okabe & Ito); labels in the order of the codebook's table.
+_COLORS: Final = ("#999999", "#0072b2", "#d55e00", "#009e73", "#000000", "#cc79a7")
+_PANEL: Final = 3.4  # inches
+_FEW_HITS: Final = 5
+_MOST_RULES: Final = 40
+_FEW_KEPT: Final = 5
+_STYLE: Final = {
+    "svg.hashsalt": "stance",  # ids of the parts of a picture; random without it
+    "svg.fonttype": "none",  # text stays text: small, and found by a search
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def check_available() -> None:
+    """Raises ``StanceError`` where matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise StanceError("plots need matplotlib; `pip install 'stance[bench]'` adds it")
+
+
+def accuracy(
+    folder: Path, scores: Mapping[str, Scores], rules: Mapping[str, Mapping[str, RulePrecision]]
+) -> list[Path]:
+    """Draw what ``stance bench accuracy`` found; the files that were written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    calibrated = {name: s for name, s in scores.items() if s.calibration is not None}
+    frequent = {
+        name: [(rule, row) for rule, row in found.items() if row.hits >= _FEW_HITS][:_MOST_RULES]
+        for name, found in rules.items()
+    }
+    tall = max((len(rows) for rows in frequent.values()), default=0)
+    pictures: list[tuple[str, Mapping[str, Any], Callable[[Any, Any], None], tuple[float, float]]] = [
+        ("confusion", scores, _confusion, (_PANEL, _PANEL)),
+        ("reliability", calibrated, _reliability, (_PANEL, _PANEL)),
+        ("precision-coverage", calibrated, _coverage, (_PANEL, _PANEL)),
+        (
+            "rules",
+            {name: rows for name, rows in frequent.items() if rows},
+            _rules,
+            (1.9 * _PANEL, 0.8 + 0.16 * tall),
+        ),
+    ]
+    written = []
+    for name, panels, draw, size in pictures:
+        if panels:
+            path = folder / f"{name}.svg"
+            path.write_bytes(_picture(panels, draw, size))
+            written.append(path)
+    return written
+
+
+def _picture(panels: Mapping[str, Any], draw: Callable[[Any, Any], None], size: tuple[float, float]) -> bytes:
+    """One panel a system, at most three beside each other."""
+    matplotlib: Any = importlib.import_module("matplotlib")  # heavy, and not everybody has it
+    library: Any = importlib.import_module("matplotlib.figure")
+    with matplotlib.rc_context(_STYLE):
+        columns = min(3, len(panels))
+        rows = math.ceil(len(panels) / columns)
+        figure = library.Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for ax, (name, values) in zip(axes, panels.items(), strict=False):
+            draw(ax, values)
+            ax.set_title(name)
+        for ax in axes[len(panels) :]:
+            ax.set_visible(False)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def _short(label: str) -> str:
+    return label.replace("_", "\n", 1)
+
+
+def _confusion(ax: Any, scores: Scores) -> None:
+    """Shares of each right label, with counts."""
+    names = list(scores.per_label)
+    totals = [max(1, sum(row)) for row in scores.confusion]
+    shares = [[n / total for n in row] for row, total in zip(scores.confusion, totals, strict=True)]
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(scores.confusion):
+        for j, count in enumerate(row):
+            ink = "white" if shares[i][j] > 0.55 else "black"
+            ax.text(j, i, str(count), ha="center", va="center", color=ink)
+    ticks = range(len(names))
+    ax.set_xticks(ticks, [_short(name) for name in names])
+    ax.set_yticks(ticks, [_short(name) for name in names])
+    ax.set_xlabel("found")
+    ax.set_ylabel("right")
+
+
+def _reliability(ax: Any, scores: Scores) -> None:
+    """How often answers of a probability are right, on the band of a perfect predictor."""
+    assert scores.calibration is not None
+    bins = scores.calibration.bins
+    p = [part.probability for part in bins]
+    ax.plot([0, 1], [0, 1], color="#cccccc", linewidth=1)
+    ax.vlines(
+        p,
+        [part.perfect_low for part in bins],
+        [part.perfect_high for part in bins],
+        color="#cccccc",
+        linewidth=7,
+        label="perfect predictor, 95%",
+    )
+    ax.plot(p, [part.right for part in bins], "o-", color=_COLORS[1], markersize=4, label="found")
+    for part in bins:
+        ax.annotate(
+            str(part.sentences),
+            (part.probability, part.right),
+            (5, -9),
+            textcoords="offset points",
+            fontsize=6,
+        )
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the answer", ylabel="share right")
+    low, high = scores.calibration.perfect_low, scores.calibration.perfect_high
+    note = f"ECE {scores.calibration.error:.3f}\n(perfect: {low:.3f} to {high:.3f})"
+    ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right")
+    ax.legend(loc="upper left", frameon=False)
+
+
+def _coverage(ax: Any, scores: Scores) -> None:
+    """Precision of what is left when improbable answers go to a person, by label."""
+    for (name, curve), color in zip(sorted((scores.coverage or {}).items()), _COLORS, strict=False):
+        points = [kept for kept in curve if kept.kept >= _FEW_KEPT]
+        ax.plot(
+            [kept.coverage for kept in points],
+            [kept.precision for kept in points],
+            color=color,
+            label=name,
+        )
+    ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the answers kept", ylabel="precision of those kept")
+    ax.legend(loc="lower left", frameon=False)
+
+
+def _rules(ax: Any, rows: Sequence[tuple[str, RulePrecision]]) -> None:
+    """Precision of frequent rules with Wilson's interval."""
+    ranked = sorted(rows, key=lambda row: (row[1].precision, row[1].hits, row[0]))
+    for place, (_, row) in enumerate(ranked):
+        low, high = wilson(row.right, row.hits)
+        ax.plot([low, high], [place, place], color="#bbbbbb", linewidth=3, solid_capstyle="butt")
+        ax.plot([row.precision], [place], "o", color=_COLORS[1], markersize=4)
+    ax.set_yticks(range(len(ranked)), [f"{rule} ({row.hits})" for rule, row in ranked])
+    ax.set(
+        xlim=(0, 1.02),
+        ylim=(-0.7, len(ranked) - 0.3),
+        xlabel=f"precision, rules with {_FEW_HITS} hits or more",
+    )
+
+
+def wilson(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """95% interval of a share (Wilson 1927)."""
+    share = right / total
+    middle = share + z * z / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return (middle - spread) / scale, (middle + spread) / scale

@@ -1,0 +1,118 @@
+"""Impartiality against figures counted by hand, and names alone with the real table of partners."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from fake_classifier import FakeClassifier
+
+from stance import evaluate, impartiality, rulebook
+from stance.classifier import Classifier
+from stance.errors import StanceError
+from stance.evidence import Verdict
+from stance.gold import Labelled
+from stance.labels import Label
+from stance.mirroring import Mirror
+
+N, K, M, A = evaluate.LABELS
+
+
+def item(number: int, label: Label, text: str = "Rain fell.") -> Labelled:
+    return Labelled(
+        id=f"t{number}", text=text, label=label, frame=evaluate.frame_of(label), article=f"a{number}"
+    )
+
+
+def items(labels: list[Label]) -> list[Labelled]:
+    return [item(i, label) for i, label in enumerate(labels)]
+
+
+def verdicts(texts: list[str]) -> list[Verdict]:
+    return evaluate.label_all(
+        cast(Classifier, FakeClassifier()), [item(i, N, t) for i, t in enumerate(texts)]
+    )
+
+
+@pytest.fixture(scope="module")
+def rules() -> rulebook.Rulebook:
+    try:
+        return rulebook.load()
+    except StanceError as fault:
+        pytest.skip(f"the rules do not load: {fault}")
+
+
+def test_a_pair_is_right_when_both_twins_are() -> None:
+    gold = [
+        replace(item(i, label), slices={"pair": pair})
+        for i, (label, pair) in enumerate([(K, "p"), (M, "p"), (K, "q"), (M, "q")])
+    ]
+    found = verdicts(["The orcs came.", "The junta came.", "The orcs came.", "Rain fell."])
+    assert impartiality.pairs_right(gold, found) == (1, 2)
+
+
+def test_side_differences_by_hand() -> None:
+    result = impartiality.side_differences(items([K, K, M, M, N]), [K, N, M, M, M])
+    assert result["precision"].value == pytest.approx(1 - 2 / 3)
+    assert result["recall"].value == pytest.approx(1 / 2 - 1)
+    assert result["f1"].value == pytest.approx(2 / 3 - 4 / 5)
+
+
+# -- names alone ----------------------------------------------------------------------------------------
+
+
+def test_names_alone_keep_every_other_word(rules: rulebook.Rulebook) -> None:
+    mirror = Mirror(rules)
+    swapped = mirror.names(
+        "Russian troops shelled Kharkiv, and the United States said that Ukraine was right."
+    )
+    assert (
+        swapped.text == "Ukrainian troops shelled Kharkiv, and the United States said that Russia was right."
+    )
+    assert mirror.names("Rain fell on the old town.").why is None
+    assert not mirror.names("Rain fell on the old town.").changed
+    alone = mirror.names("The separatists and Ukraine met.")
+    assert not alone.changed
+    assert "separatists" in (alone.why or "")
+
+
+class Biased:
+    """Sees a frame wherever one side is named, and an opinion in ``should``."""
+
+    def __init__(self, rules: rulebook.Rulebook) -> None:
+        self.rulebook = rules
+
+    def classify_sentences(self, sentences: Any) -> Any:
+        for sentence in sentences:
+            if "Moscow" in sentence.text or "Russia" in sentence.text:
+                yield SimpleNamespace(label=K)
+            else:
+                yield SimpleNamespace(label=A if "should" in sentence.text else N)
+
+
+def test_frames_that_names_alone_make_are_counted(rules: rulebook.Rulebook) -> None:
+    texts = [
+        "Ukraine said that talks went on.",  # none, becomes a frame
+        "Ukraine should wait.",  # likewise
+        "Russia said that talks went on.",  # a frame that is lost
+        "Ukraine and Russia met.",  # a frame that stays
+        "Rain fell.",  # names nobody
+    ]
+    test = impartiality.name_test(
+        cast(Classifier, Biased(rules)), [item(i, N, text) for i, text in enumerate(texts)]
+    )
+    assert (test.name_a_side, test.swapped, test.unframed) == (4, 4, 2)
+    assert test.of_side(0) == (0, 1, 1)
+    assert test.of_side(1) == (0, 0, 0)
+    assert test.frames_made() == (2, 0)
+    assert test.framed_now == (0, 1)
+    assert test.kept is not None
+    assert test.appeared is not None
+    assert (test.kept.value, test.appeared.value) == (0.0, 1.0)
+
+
+def test_no_name_nothing_to_swap(rules: rulebook.Rulebook) -> None:
+    test = impartiality.name_test(cast(Classifier, Biased(rules)), [item(0, N)])
+    assert (test.swapped, test.kept, test.to_dict()["unframed_kept"]) == (0, None, None)
