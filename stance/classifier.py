@@ -205,8 +205,8 @@ class Classifier:
         prediction = self.model.predict(values, self.sides)
         if self.engine == "hybrid" and prediction.frame == NO_FRAME:
             found = decide.by_rules(gathered.evidence, self.sides).frame
-            if found != NO_FRAME and prediction.frames[found] >= decide.POLICY.trust:
-                prediction = replace(prediction, frame=found)
+            frame = decide.kept(prediction.frame, prediction.frames, found)
+            prediction = replace(prediction, frame=frame)
         evidence = (
             tuple(self._weigh(e, prediction.frame) for e in gathered.evidence)
             if self.engine == "hybrid"

@@ -86,6 +86,14 @@ def points(piece: Evidence, policy: Policy = POLICY) -> float:
     return value
 
 
+def kept(frame: str, frames: Mapping[str, float], found: str, policy: Policy = POLICY) -> str:
+    """The hybrid's frame: the model's, or where it sees none the one that this page ``found``, unless the
+    model all but excludes it."""
+    if frame == NO_FRAME and found != NO_FRAME and frames[found] >= policy.trust:
+        return found
+    return frame
+
+
 def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy = POLICY) -> Answers:
     """The engine ``rules``: evidence and this page, no learnt weight."""
     pieces = [replace(e, weight=points(e, policy)) if e.counted else e for e in evidence]
