@@ -133,7 +133,7 @@ class Classifier:
             if wanted
             else {}
         )
-        return [self.gatherer.complete(s, trees.get(i) if s.wants_tree else None) for i, s in enumerate(seen)]
+        return [self.gatherer.complete(s, trees.get(i)) for i, s in enumerate(seen)]
 
     def surfaces(self, documents: Iterable[Document]) -> Iterator[Seen]:
         """What the surface shows of every sentence, before any tree."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from stance.document import Sentence
 from stance.evidence import Evidence, Speaker
@@ -13,6 +14,10 @@ from stance.rulebook import Rule, Rulebook
 from stance.syntax import Tree
 from stance.trees import TreeMatch, TreeMatcher, head_noun_span
 from stance.voice import Context, Found, Scope, Voices, VoiceStage, merge
+
+# Effects for which a tree is asked wherever a rule could match, and those for which only beside a frame.
+_EVIDENCE: Final = ("frame", "opinion")
+_SCOPES: Final = ("voice", "cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,6 @@ class Gatherer:
         self._lexicon = Lexicon(rulebook, trial=trial)
         self._matcher = TreeMatcher(rulebook)
         self._voice = VoiceStage(rulebook)
-        self._anchors = self._matcher.keys
         self._sides = {side.id for side in rulebook.sides}
 
     def scan(self, text: str) -> Scan:
@@ -85,17 +89,40 @@ class Gatherer:
         return self._voice.of(gathered.voices, start, end, side, None, gathered.seen.scan.mentions)
 
     def _wants_tree(self, scan: Scan, voices: Voices) -> bool:
-        words = scan.tokens.positions.keys()
-        if self._matcher.wants(words) and any(m.actor.side in self._sides for m in scan.mentions):
+        """Whether some rule could use a tree: for evidence, or for the voice and scope of a frame."""
+        words = scan.tokens.positions
+        if self._sided(scan) and self._matcher.wants(words, scan.mentions, _EVIDENCE):
             return True
-        framed = [hit for hit in scan.hits if hit.rule.effect == "frame"]
-        return bool(framed) and any(scope.voice is Voice.ATTRIBUTED for scope in voices.scopes)
+        return self._voiced(scan, voices) and self._matcher.wants(words, scan.mentions, _SCOPES)
 
-    def complete(self, seen: Seen, tree: Tree | None) -> Gathered:
+    def _voiced(self, scan: Scan, voices: Voices) -> bool:
+        """Whether there is a frame whose voice a tree could tell: a side or somebody who speaks beside it."""
+        if not any(hit.rule.effect == "frame" for hit in scan.hits):
+            return False
+        return self._sided(scan) or any(scope.voice is Voice.ATTRIBUTED for scope in voices.scopes)
+
+    def _sided(self, scan: Scan) -> bool:
+        return any(mention.actor.side in self._sides for mention in scan.mentions)
+
+    def _matches(self, seen: Seen, tree: Tree, *, whole: bool) -> list[TreeMatch]:
+        """What the tree shows. Without a frame no voice is asked of it: the surface answers, so that a
+        sentence is labelled alike whether or not it was parsed for another reason."""
+        found = self._matcher.match(tree, seen.scan.mentions)
+        if whole:
+            return found
+        if not self._sided(seen.scan):
+            found = [m for m in found if m.rule.effect not in _EVIDENCE]
+        if any(m.rule.effect == "frame" for m in found) or self._voiced(seen.scan, seen.voices):
+            return found
+        return [m for m in found if m.rule.effect in _EVIDENCE]
+
+    def complete(self, seen: Seen, tree: Tree | None, *, whole: bool = False) -> Gathered:
+        """All evidence. ``whole``: take the voice from the tree also where there is no frame (for the
+        examples of voice rules)."""
         voices = seen.voices
         matches: Sequence[TreeMatch] = ()
         if tree is not None:
-            matches = self._matcher.match(tree, seen.scan.mentions)
+            matches = self._matches(seen, tree, whole=whole)
             voices = self._with_trees(seen, tree, matches)
         raw = [
             _Raw(hit.rule, hit.start, hit.end, self._bound(hit.rule, hit.side), "lexical")

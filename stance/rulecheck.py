@@ -38,7 +38,7 @@ def check(rulebook: Rulebook, parser: Parser | None = None, *, only: str | None 
     rules = [rule for rule in rulebook.rules if only is None or rule.id == only]
     cases = list(_cases(rules, Mirror(rulebook)))
     faults = []
-    for case, gathered in zip(cases, _gather(gatherer, parser, [c.text for c in cases]), strict=True):
+    for case, gathered in zip(cases, _gather(gatherer, parser, cases), strict=True):
         problem = _problem(case, gathered, rulebook)
         if case.example.xfail is not None and not case.mirrored:
             if problem is None:
@@ -58,12 +58,14 @@ def _cases(rules: Sequence[Rule], mirror: Mirror) -> Iterator[_Case]:
                     yield _Case(rule, example, swapped.text, True)
 
 
-def _gather(gatherer: Gatherer, parser: Parser, texts: Sequence[str]) -> Iterator[Gathered]:
-    seen = [gatherer.surface(segment.sentence(text), Context()) for text in texts]
-    wanted = [i for i, s in enumerate(seen) if s.wants_tree]
-    trees = dict(zip(wanted, parser.parse([texts[i] for i in wanted]), strict=True))
+def _gather(gatherer: Gatherer, parser: Parser, cases: Sequence[_Case]) -> Iterator[Gathered]:
+    """Evidence for each case; tree rules of voice and scope get their tree also without a frame."""
+    seen = [gatherer.surface(segment.sentence(case.text), Context()) for case in cases]
+    whole = [c.rule.kind == "dependency" and c.rule.effect in ("voice", "cancel") for c in cases]
+    wanted = [i for i, s in enumerate(seen) if s.wants_tree or whole[i]]
+    trees = dict(zip(wanted, parser.parse([cases[i].text for i in wanted]), strict=True))
     for i, s in enumerate(seen):
-        yield gatherer.complete(s, trees.get(i))
+        yield gatherer.complete(s, trees.get(i), whole=whole[i])
 
 
 def _problem(case: _Case, gathered: Gathered, rulebook: Rulebook) -> str | None:

@@ -7,6 +7,7 @@ parse it gets the same answer.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,16 @@ _NOT_NAME: Final = frozenset((
     "obj", "obl", "orphan", "parataxis", "punct", "reparandum", "vocative", "xcomp",
 ))  # fmt: skip
 _INNER_MARKS: Final = frozenset("-‐‑–'\"“”‘’«»/&.")
+
+
+# What a tokenizer may cut out of a light word: the parts of don't, cannot, whatve and their like.
+_PARTS: Final = frozenset(
+    "ai all am are ca can could d dare did do does gon got had has have he how i is it ll m ma may might "
+    "must n't na need not nt ought re s sha she should t ta that there these they this those us ve was we "
+    "well were what when where who why will wo would you y " "'d 'll 'm 're 's 've '".split()
+)
+_WHOLE: Final = re.compile(r"[a-z]+|[^\w\s]")
+_MAX_ODD: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +328,8 @@ class _Pattern:
     needs: frozenset[str]
     fixed: frozenset[str]
     camped: bool
+    words: tuple[frozenset[str], ...] = ()
+    kinds: tuple[frozenset[str], ...] = ()
 
     @property
     def anchors(self) -> frozenset[str]:
@@ -368,6 +381,13 @@ class _Compiler:
             needs=sided - self._sides,
             fixed=sided & self._sides,
             camped=bool(sided) or any(ready.party for ready in needed),
+            words=tuple(
+                sorted(
+                    {n.forms for n in needed[1:] if n.forms is not None and n.forms.isdisjoint(_PARTS)},
+                    key=lambda forms: (len(forms), sorted(forms)),
+                )
+            ),
+            kinds=tuple({n.actor: None for n in needed if n.actor}),
         )
 
     def _unless(
@@ -516,17 +536,37 @@ class TreeMatcher:
                     self._index.setdefault(form, []).append(pattern)
         self.keys: frozenset[str] = frozenset(self._index)
 
-    def wants(self, words: Collection[str], mentions: Sequence[Mention] | None = None) -> bool:
+    def wants(
+        self,
+        words: Collection[str],
+        mentions: Sequence[Mention] | None = None,
+        effects: Collection[str] | None = None,
+    ) -> bool:
         """Whether a sentence with these words (lower case, as the lexicon cuts them) could match.
 
         With its mentions the answer is sharper: a rule that needs a side needs a mention of it. False
-        means that `match` would find nothing.
+        means that `match` would find nothing (of these effects).
         """
-        found = self.keys.intersection(words)
-        if not found or mentions is None:
-            return bool(found)
-        there = {mention.actor.side for mention in mentions}
-        return any(_possible(pattern, there) for word in found for pattern in self._index[word])
+        found = [word for word in words if word in self._index]
+        if not found:
+            return False
+        there = None if mentions is None else {mention.actor.side for mention in mentions}
+        kinds = None if mentions is None else {mention.actor.kind for mention in mentions}
+        known: Collection[str] | None = None
+        for word in found:
+            for pattern in self._index[word]:
+                if effects is not None and pattern.rule.effect not in effects:
+                    continue
+                if there is not None and not _possible(pattern, there):
+                    continue
+                if kinds is not None and any(kinds.isdisjoint(wanted) for wanted in pattern.kinds):
+                    continue
+                if pattern.words:
+                    known = _with_parts(words) if known is None else known
+                    if any(forms.isdisjoint(known) for forms in pattern.words):
+                        continue
+                return True
+        return False
 
     def match(self, tree: Tree, mentions: Sequence[Mention]) -> list[TreeMatch]:
         """All matches, in order of the anchor's place, then of rule id and side.
@@ -593,7 +633,19 @@ def _possible(pattern: _Pattern, there: Collection[str | None]) -> bool:
     """Whether the sides that a pattern cannot do without are mentioned at all."""
     if pattern.camped and not any(side is not None for side in there):
         return False
+    if len(pattern.needs) > 1 and sum(side is not None for side in there) < 2:
+        return False
     return all(side in there for side in pattern.fixed)
+
+
+def _with_parts(words: Iterable[str]) -> set[str]:
+    """The words, and all that a tokenizer could cut out of those that are no plain words (10km, o'clock)."""
+    found = set(words)
+    for word in words:
+        if not _WHOLE.fullmatch(word):
+            size = min(len(word), _MAX_ODD)
+            found.update(word[a:b] for a in range(size) for b in range(a + 1, size + 1))
+    return found
 
 
 def _result(pattern: _Pattern, tree: Tree, side: str | None, bound: Sequence[int | None]) -> TreeMatch:
