@@ -25,6 +25,7 @@ ROWS = (
     {"baselines", "impartiality"},
     {"config", "sources", "sinks"},
     {"monitor"},
+    {"report", "review"},
     {"cli", "__main__", "__init__"},
 )
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
@@ -35,6 +36,7 @@ DOORS = {
     "spacy": {"syntax", "pipeline_training", "sinks"},
     "sklearn": {"training", "baselines"},
     "sqlite3": {"monitor"},
+    "jinja2": {"report"},
     "urllib3": {"sources"},
 }
 

@@ -12,7 +12,7 @@ from stance.sinks.text import Paint, cut, deciding, marked, styled, wrap_plain, 
 
 _KEY: Final = 15
 _MAX: Final = 100
-_WHY_NOT: Final = {
+WHY_NOT: Final = {
     "negated": "negated: the words deny it",
     "mention": "a mention: the words are talked about, not used",
     "other_voice": "in somebody else's voice",
@@ -84,7 +84,7 @@ def _piece(record: Record, piece: Record, decided: bool, paint: Paint, width: in
         facts.append("decided")
     notes = [" · ".join(facts), piece["because"]]
     if not piece["counted"]:
-        notes.append(f"did not count: {_WHY_NOT.get(piece['not_counted'], piece['not_counted'])}")
+        notes.append(f"did not count: {WHY_NOT.get(piece['not_counted'], piece['not_counted'])}")
     for note in notes:
         for text in wrap_plain(one_line(note), width - 6):
             yield "      " + paint(text, dim=True)
