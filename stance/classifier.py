@@ -80,6 +80,18 @@ class Classifier:
             pipeline=self.parser.version,
             codebook=rulebook.codebook,
         )
+        # The arguments of `load`, where it made this one: all that a worker process needs.
+        self._recipe: dict[str, Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle names rules, model and versions where `load` read them, else it holds rules and model.
+
+        What is compiled is compiled again, and other versions than the ones named are refused.
+        """
+        if self._recipe is not None:
+            return _recalled, (self._recipe, self.versions)
+        settings = (self.engine, self.model, self.parser, self.abstain_below, self.eager)
+        return _rebuilt, (self.rulebook, *settings)
 
     # -- what callers use ------------------------------------------------------------------------------
 
@@ -339,4 +351,43 @@ def load(
                 "evidence still weighs by test, side, strength and voice; `stance train` fits weights anew",
                 stacklevel=2,
             )
-    return Classifier(rulebook, engine=engine, model=weights, abstain_below=abstain_below, eager=eager)
+    classifier = Classifier(rulebook, engine=engine, model=weights, abstain_below=abstain_below, eager=eager)
+    classifier._recipe = {
+        "engine": engine,
+        "rules": _absolute(rules),
+        "overlay": _absolute(overlay),
+        "model": _absolute(model),
+        "abstain_below": abstain_below,
+        "eager": eager,
+    }
+    return classifier
+
+
+def _absolute(path: Path | str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
+
+
+def _recalled(recipe: Mapping[str, Any], versions: Versions) -> Classifier:
+    """The classifier that `load` makes of the same arguments, if nothing has changed since."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said where it was first loaded
+        classifier = load(**recipe)
+    if classifier.versions != versions:
+        raise StanceError(
+            f"a classifier was sent here that was made with {versions.to_dict()}, here is "
+            f"{classifier.versions.to_dict()}; install the same version, rules and model on both sides"
+        )
+    return classifier
+
+
+def _rebuilt(
+    rulebook: Rulebook,
+    engine: str,
+    model: models.LinearModel | None,
+    parser: Parser,
+    abstain_below: float,
+    eager: bool,
+) -> Classifier:
+    return Classifier(
+        rulebook, engine=engine, model=model, parser=parser, abstain_below=abstain_below, eager=eager
+    )

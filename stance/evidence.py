@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stance.document import Document, Sentence
+from stance.errors import StanceError
 from stance.labels import NO_FRAME, SCHEMA, Label, NotCounted, Voice
 
 
@@ -21,6 +22,7 @@ class Speaker:
     side: str
 
     def to_dict(self) -> dict[str, str | None]:
+        """The speaker as part of a record."""
         return {"text": self.text, "side": self.side}
 
 
@@ -51,6 +53,7 @@ class Evidence:
     main_clause: bool = True
 
     def to_dict(self) -> dict[str, Any]:
+        """The piece as part of a record; the weight is rounded to four digits."""
         return {
             "rule": self.rule,
             "kind": self.kind,
@@ -80,6 +83,7 @@ class Versions:
     codebook: str
 
     def to_dict(self) -> dict[str, str | None]:
+        """The versions as part of a record."""
         return {
             "stance": self.stance,
             "rules": self.rules,
@@ -134,8 +138,25 @@ class Verdict:
         }
         return record
 
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Verdict:
+        """The verdict that a record ``stance/1`` was written from: ``from_dict(r).to_dict() == r``.
+
+        What a record does not hold is as in a fresh verdict: paragraph 0, no quotations, strong evidence.
+
+        Raises:
+            StanceError: it is no record of this contract.
+        """
+        try:
+            return _verdict(record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StanceError(
+                f"not a record {SCHEMA} ({str(error)[:120]}); it must come from `stance classify`"
+            ) from None
+
     @property
     def framed(self) -> bool:
+        """Whether the sentence carries a frame, in whichever voice."""
         return self.frame != NO_FRAME
 
 
@@ -153,8 +174,43 @@ class Analysis:
         return len(self.verdicts)
 
     def to_dict(self) -> dict[str, Any]:
+        """Name and meta of the document, and the record of each sentence."""
         return {
             "document": self.document.name,
             "meta": dict(self.document.meta),
             "sentences": [verdict.to_dict() for verdict in self.verdicts],
         }
+
+
+def _verdict(record: Mapping[str, Any]) -> Verdict:
+    if record["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {record['schema']!r}")
+    names = ("document", "frame", "opinion", "reason", "engine", "abstained", "meta")
+    sentence = Sentence(
+        record["text"], record["start"], record["end"], index=record["index"], id=record.get("id")
+    )
+    return Verdict(
+        sentence=sentence,
+        label=Label(record["label"]),
+        own_label=Label(record["own_label"]),
+        probabilities={Label(name): share for name, share in record["probabilities"].items()},
+        voice=Voice(record["voice"]),
+        speaker=_speaker(record["speaker"]),
+        evidence=tuple(
+            Evidence(
+                **{
+                    **piece,
+                    "voice": Voice(piece["voice"]),
+                    "speaker": _speaker(piece["speaker"]),
+                    "not_counted": None if piece["not_counted"] is None else NotCounted(piece["not_counted"]),
+                }
+            )
+            for piece in record["evidence"]
+        ),
+        versions=Versions(**record["versions"]),
+        **{name: record[name] for name in names},
+    )
+
+
+def _speaker(data: Mapping[str, Any] | None) -> Speaker | None:
+    return None if data is None else Speaker(data["text"], data["side"])

@@ -23,7 +23,8 @@ from stance.gather import Gathered
 from stance.labels import NO_FRAME
 
 SCHEMA: Final = "stance-model/1"
-_SWAP: Final = str.maketrans({"\x01": "\x02", "\x02": "\x01"})
+# Learnt weights lie within ±20; beyond this a sum could overflow.
+MAX_WEIGHT: Final = 1e6
 _WINDOW: Final = 5
 # Families of smoothed words: all words, and those after and before an actor of each side.
 SMOOTH_KEYS: Final = ("e", "ea:{0}", "ea:{1}", "eb:{0}", "eb:{1}")
@@ -33,15 +34,7 @@ _QUOTES: Final = frozenset('"“”«»„')
 
 def mirror(name: str) -> str:
     """The feature with the sides swapped; ``mirror(mirror(name)) == name``."""
-    if "{" not in name:
-        return name
-    return (
-        name.replace("{0}", "\x01")
-        .replace("{1}", "\x02")
-        .translate(_SWAP)
-        .replace("\x01", "{0}")
-        .replace("\x02", "{1}")
-    )
+    return "{1}".join([part.replace("{1}", "{0}") for part in name.split("{0}")])
 
 
 def slots(sides: Sequence[str]) -> dict[str, str]:
@@ -313,6 +306,11 @@ def weights_bytes(weights: Mapping[str, tuple[float, float, float, float]]) -> b
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
 
+def digest_of(weights: Mapping[str, tuple[float, float, float, float]]) -> str:
+    """The digest that verdicts name, of weights that lie in no file yet."""
+    return hashlib.sha256(weights_bytes(weights)).hexdigest()[:16]
+
+
 def save(
     folder: Path, weights: Mapping[str, tuple[float, float, float, float]], card: Mapping[str, Any]
 ) -> None:
@@ -356,13 +354,37 @@ def load(folder: Path) -> LinearModel:
             "restore it or train the model again"
         )
     try:
-        weights: dict[str, tuple[float, float, float, float]] = {}
-        for name, none, first, second, opinion in json.loads(data):
-            weights[name] = (float(none), float(first), float(second), float(opinion))
-            twin = mirror(name)
-            if twin != name:
-                weights[twin] = (float(none), float(second), float(first), float(opinion))
-        LinearModel(weights, card, digest).predict({}, ("0", "1"))  # a card without its numbers fails here
-    except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
-        raise StanceError(f"{folder}: not a model of this package ({error}); train it again") from None
-    return LinearModel(weights, card, digest[:16])
+        weights = _weights(json.loads(data))
+        model = LinearModel(weights, card, digest[:16])
+        _check_card(card)
+        model.predict({}, ("0", "1"))  # a card without its numbers fails here
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise StanceError(f"{folder}: not a model of this package ({reason}); train it again") from None
+    return model
+
+
+def _weights(rows: Any) -> dict[str, tuple[float, float, float, float]]:
+    """The table of weights with the mirrored half filled in; `ValueError` where it cannot be one."""
+    weights: dict[str, tuple[float, float, float, float]] = {}
+    for name, none, first, second, opinion in rows:
+        row = (float(none), float(first), float(second), float(opinion))
+        if not max(map(abs, row)) <= MAX_WEIGHT:  # false for NaN too
+            raise ValueError(f"feature {name[:60]!r} has a weight that is no number within ±{MAX_WEIGHT:g}")
+        weights[name] = row
+        twin = mirror(name)
+        if twin != name:
+            weights[twin] = (row[0], row[2], row[1], row[3])
+        elif abs(row[1] - row[2]) > 1e-6:
+            raise ValueError(f"feature {name[:60]!r} belongs to neither side and favours one")
+    return weights
+
+
+def _check_card(card: Mapping[str, Any]) -> None:
+    """`ValueError` or its like where the card asks for what this package has not."""
+    for family in card["families"]:
+        if family not in FAMILIES:
+            raise ValueError(f"family {str(family)[:60]!r} is none of {', '.join(FAMILIES)}")
+    for name, value in card["decision"].items():
+        if not abs(float(value)) <= MAX_WEIGHT:
+            raise ValueError(f"{str(name)[:60]!r} of the decision is no number within ±{MAX_WEIGHT:g}")

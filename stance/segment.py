@@ -13,12 +13,12 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from stance.document import Quotation, Sentence
 
-__all__ = ["quotations", "sentence", "split"]
+__all__ = ["quotations", "resplit", "sentence", "split"]
 
 
 def split(text: str) -> tuple[Sentence, ...]:
@@ -48,6 +48,52 @@ def split(text: str) -> tuple[Sentence, ...]:
             quoted = tuple([_clipped(span, first, last) for span in active])
             found.append(Sentence(text[first:last], first, last, len(found), number, quotations=quoted))
     return tuple(found)
+
+
+def resplit(text: str, bounds: Iterable[tuple[int, int]]) -> tuple[Sentence, ...]:
+    """The sentences of a document as somebody else has cut it, each with its quotations and paragraph.
+
+    `bounds` are offsets ``[start, end)`` in order; white space around a sentence is left out, and so is
+    a sentence of nothing else. Quotations are paired as `split` pairs them.
+    """
+    own = split(text)
+    spans = _whole_quotations(own)
+    found: list[Sentence] = []
+    active: list[_Span] = []
+    upcoming = number = 0
+    for start, end in bounds:
+        words = text[start:end].strip()
+        if not words:
+            continue
+        first = start + text[start:end].index(words[0])
+        last = first + len(words)
+        while upcoming < len(spans) and spans[upcoming][0] < last:
+            active.append(spans[upcoming])
+            upcoming += 1
+        active = [span for span in active if span[1] > first]
+        quoted = tuple([_clipped(span, first, last) for span in active])
+        while number < len(own) - 1 and own[number].end <= first:
+            number += 1
+        found.append(Sentence(words, first, last, len(found), own[number].paragraph, quotations=quoted))
+    return tuple(found)
+
+
+def _whole_quotations(sentences: Sequence[Sentence]) -> list[_Span]:
+    """The quotations of a document, each in one piece over the sentences that it runs through."""
+    found: list[_Span] = []
+    open_at: dict[int, int] = {}  # level: which of `found` goes on
+    for one in sentences:
+        for q in one.quotations:
+            end = one.start + q.end
+            at = open_at.pop(q.level, -1)
+            if q.opens_before and at >= 0:
+                found[at] = (found[at][0], end, q.level, False, False)
+            else:
+                at = len(found)
+                found.append((one.start + q.start, end, q.level, False, False))
+            if q.continues_after:
+                open_at[q.level] = at
+    return found
 
 
 def quotations(text: str, open_before: tuple[str, ...] = ()) -> tuple[Quotation, ...]:
@@ -285,6 +331,13 @@ class _Pairing:
         """Whether the outermost open quotation is speech that may run on."""
         return bool(self._stack) and not _passing(text, self._stack[0])
 
+    def carried_on(self, text: str, end: int) -> int:
+        """How many of the quotations carried into the stretch that ends at `end` hold words of it."""
+        still_open = [(entry.start, end, entry.opens_before) for entry in self._stack]
+        return sum(
+            before and bool(text[start:stop].strip()) for start, stop, before in self._closed + still_open
+        )
+
     def read(self, marks: Iterator[_Mark]) -> None:
         """Pair the marks, block by block, so that millions of them do not fill the memory."""
         block = list(itertools.islice(marks, _BLOCK))
@@ -435,10 +488,22 @@ def _still_open(text: str, start: int, end: int, left_open: tuple[str, ...]) -> 
     They do if it starts by repeating their marks or closes a quotation that it did not open.
     """
     if repeated := _repeated(text, start, end, left_open):
-        return left_open[: len(repeated)]
+        return _surviving(text, start, end, left_open[: len(repeated)])
     pairing = _pair(text, start, end, ())
     closes = pairing.stray is not None and _alike(pairing.stray, left_open[0])
-    return left_open if closes and text[start : pairing.stray_at].strip() else ()
+    if not closes or not text[start : pairing.stray_at].strip():
+        return ()
+    return _surviving(text, start, end, left_open)
+
+
+def _surviving(text: str, start: int, end: int, carried: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the quotations carried into a stretch that hold words of it, outermost first."""
+    while carried:
+        alive = _pair(text, start, end, carried).carried_on(text, end)
+        if alive == len(carried):
+            break
+        carried = carried[:alive]
+    return carried
 
 
 def _alike(one: str, other: str) -> bool:

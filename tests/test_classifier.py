@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import stance
 from stance import decide, resources, seeds
 from stance.classifier import Classifier, load
+from stance.evidence import Verdict
 from stance.labels import ENGINES, NO_FRAME, Voice
 
 
@@ -144,3 +147,48 @@ def test_the_domain_lives_in_the_rules() -> None:
         code = re.sub(r"(?i)pro_(kyiv|moscow)", "", path.read_text(encoding="utf-8"))
         words = set(re.findall(r"[a-z]{5,}", code.lower()))
         assert not words & names, f"{path}: {sorted(words & names)}"
+
+
+def test_a_pickle_is_small_and_answers_the_same(classifier: Classifier, texts: Sequence[str]) -> None:
+    packed = pickle.dumps(classifier)
+    assert len(packed) < 2000  # names what to load: a batch sent to a worker must not carry the model
+    expected = [v.to_dict() for v in classifier.classify_sentences(texts[:10])]
+    assert [v.to_dict() for v in pickle.loads(packed).classify_sentences(texts[:10])] == expected
+
+
+def test_a_classifier_made_by_hand_is_pickled_whole(texts: Sequence[str]) -> None:
+    made = load("hybrid")
+    by_hand = Classifier(made.rulebook, model=made.model, abstain_below=0.5)
+    again = pickle.loads(pickle.dumps(by_hand))
+    expected = [v.to_dict() for v in by_hand.classify_sentences(texts[:10])]
+    assert [v.to_dict() for v in again.classify_sentences(texts[:10])] == expected
+
+
+def test_a_pickle_of_other_rules_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "overlay"
+    folder.mkdir()
+    packed = pickle.dumps(load("rules", overlay=folder))
+    actor = "actors: [{id: zz-test, names: [Zzland], speaker: other, kind: country}]\n"
+    (folder / "actors").mkdir()
+    (folder / "actors" / "few.yaml").write_text(actor)
+    with pytest.raises(stance.StanceError, match="install the same version, rules and model on both sides"):
+        pickle.loads(packed)
+
+
+def test_a_record_comes_back_as_a_verdict(classifier: Classifier, texts: Sequence[str]) -> None:
+    for verdict in classifier.classify_sentences([{"text": text, "id": text[:9]} for text in texts[:30]]):
+        record = json.loads(json.dumps(verdict.to_dict()))
+        again = Verdict.from_dict(record)
+        assert again.to_dict() == record
+        assert (again.label, again.voice, again.speaker) == (verdict.label, verdict.voice, verdict.speaker)
+
+
+@pytest.mark.parametrize(
+    "change", [{"schema": "stance/9"}, {"label": "x"}, {"evidence": [{}]}, {"speaker": 1}], ids=str
+)
+def test_a_record_of_another_kind_is_one_sentence(change: dict[str, object]) -> None:
+    record = next(load("rules").classify_sentences(["A sentence."])).to_dict()
+    with pytest.raises(stance.StanceError, match="not a record stance/1"):
+        Verdict.from_dict(record | change)
+    with pytest.raises(stance.StanceError, match="not a record stance/1"):
+        Verdict.from_dict({})

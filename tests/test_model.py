@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -23,7 +24,7 @@ DECISION = {
     "frame_threshold": 0.5,
     "opinion_threshold": 0.4,
 }
-names = st.text(st.sampled_from("ab {}01:_"), min_size=1, max_size=12) | st.sampled_from(
+names = st.text(st.sampled_from("ab {}01:_\x01\x02"), min_size=1, max_size=12) | st.sampled_from(
     ("ww:{0}country aggression", "ev:{1}:N:strong", "after:{0} {1}leader", "w:war")
 )
 
@@ -101,6 +102,50 @@ def test_another_schema_is_refused(stored: Path) -> None:
 def test_a_broken_card_is_one_sentence(stored: Path, content: str) -> None:
     (stored / "card.json").write_text(content)
     with pytest.raises(StanceError):
+        model.load(stored)
+
+
+BROKEN = [
+    ('[["w:war", NaN, 0, 0, 0]]', "no number within"),
+    ('[["w:war", Infinity, 0, 0, 0]]', "no number within"),
+    ('[["w:war", 0, 0, 0, -1e308]]', "no number within"),
+    (f'[["w:war", {10**400}, 0, 0, 0]]', "not a model"),
+    ('[["w:war", 0, 1, 2, 0]]', "favours one"),
+    ('[["w:war", 0, 0]]', "not a model"),
+    ("[[[], 0, 0, 0, 0]]", "not a model"),
+    ('{"w:war": 1}', "not a model"),
+    ("[" * 100_000, "not a model"),
+]
+
+
+@pytest.mark.parametrize(("weights", "message"), BROKEN, ids=range(len(BROKEN)))
+def test_weights_that_are_none_are_refused(stored: Path, weights: str, message: str) -> None:
+    (stored / "weights.json").write_text(weights)
+    card = json.loads((stored / "card.json").read_text())
+    card["weights_sha256"] = hashlib.sha256(weights.encode()).hexdigest()
+    (stored / "card.json").write_text(json.dumps(card))
+    with pytest.raises(StanceError, match=message) as caught:
+        model.load(stored)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"families": ["words", "os.system"]},
+        {"families": None},
+        {"decision": {}},
+        {"decision": DECISION | {"frame_scale": float("inf")}},
+        {"decision": DECISION | {"opinion_shift": "x"}},
+        {"decision": DECISION | {"more": float("nan")}},
+        {"decision": [1, 2]},
+    ],
+    ids=str,
+)
+def test_a_card_that_asks_for_what_there_is_not_is_refused(stored: Path, change: dict[str, object]) -> None:
+    card = json.loads((stored / "card.json").read_text())
+    (stored / "card.json").write_text(json.dumps(card | change))
+    with pytest.raises(StanceError, match="not a model of this package"):
         model.load(stored)
 
 

@@ -66,6 +66,16 @@ def test_encodings_are_recognised(tmp_path: Path, encoding: str) -> None:
     assert only_document(write(tmp_path / "a.txt", text.encode(encoding))).text == text
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xff\xfe", b"\xfe\xff"], ids=["none", "little", "big"])
+@pytest.mark.parametrize("ending", ["txt", "jsonl"])
+def test_utf_16_by_name_goes_by_its_mark(tmp_path: Path, mark: bytes, ending: str) -> None:
+    """Without a mark it is little-endian; a mark tells the order and is no part of the text."""
+    order = "utf-16-be" if mark == b"\xfe\xff" else "utf-16-le"
+    text = '{"text": "A b."}\n' if ending == "jsonl" else "A b."
+    path = write(tmp_path / f"a.{ending}", mark + text.encode(order))
+    assert only_document(path, encoding="utf-16").text == "A b."
+
+
 def test_latin_1_is_read(tmp_path: Path) -> None:
     text = "The façade of the café in Orléans was damaged, Müller said.\n"
     assert only_document(write(tmp_path / "a.txt", text.encode("latin-1"))).text == text

@@ -96,6 +96,20 @@ def guess(head: bytes) -> tuple[str | None, int]:
     return (encoding, skip) if encoding else (_unmarked_utf16(head), 0)
 
 
+def _ordered(encoding: str | None, head: bytes) -> str | None:
+    """`encoding` with the order of its bytes, where its name leaves that to the mark: ``utf-16``.
+
+    Without a mark it is what the bytes show, else little-endian, as on nearly every machine.
+    """
+    if encoding is None:
+        return None
+    name = codecs.lookup(encoding).name
+    if name not in ("utf-16", "utf-32"):
+        return encoding
+    proven = guess(head)[0] or ""
+    return proven if proven.startswith(name) else f"{name}-le"
+
+
 def named(charset: str | None) -> str | None:
     """The codec that a server or page names, if it is one that the bytes themselves would not show."""
     if charset is None:
@@ -114,7 +128,7 @@ def named(charset: str | None) -> str | None:
 def decode(data: bytes, encoding: str | None = None) -> Decoded:
     """The text of `data`, newlines untouched, the byte order mark dropped; never fails."""
     skip = mark_of(data)[1] if encoding is None or "utf" in encoding.lower() else 0
-    proven = encoding or guess(data)[0]
+    proven = _ordered(encoding, data) or guess(data)[0]
     body = data[skip:] if skip else data
     if proven is not None:
         return _decode_as(body, proven, skip)
@@ -176,7 +190,7 @@ def lines(stream: BinaryIO, encoding: str | None, limit: int) -> Iterator[Line]:
     """
     head = stream.peek(4096) if hasattr(stream, "peek") else b""  # a BufferedReader; tests hand in others
     proven, skip = guess(head)
-    known = encoding or proven
+    known = _ordered(encoding, head) or proven
     if known and known.replace("_", "-").lower().startswith(("utf-16", "utf-32", "utf16", "utf32")):
         stream.read(skip)
         yield from _wide_lines(stream, known, limit)

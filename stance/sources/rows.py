@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ def _single(row: Mapping[str, Any], text: str, place: str, index: int, options: 
     given = _value(row, "id", options)
     if isinstance(given, bool) or not isinstance(given, str | int | float | None):
         return Fault(place, f"'id' is {_kind(given)}; give a string or a number")
+    if isinstance(given, float) and not math.isfinite(given):
+        return Fault(place, f"'id' is {given}, which JSON cannot hold; give a string or a number")
     prev = _value(row, "prev", options)
     if prev is not None and not isinstance(prev, str):
         return Fault(place, f"'prev' is {_kind(prev)}; give a string or leave it out")
