@@ -28,20 +28,90 @@ _MARKED: Final = {",": frozenset(","), ".": frozenset("."), '"': frozenset("\"'�
 # One word of a phrase and of a text: an abbreviation with stops (U.S.), a run of letters and digits with
 # apostrophes inside (don't), or a clitic ('s, 'd, 'll, 're, 've, 'm), which is a word of its own.
 _CLITIC: Final = r"(?:[sSdDmM]|ll|LL|re|RE|ve|VE)(?![^\W_])"
-WORD: Final = re.compile(
-    rf"(?:[^\W\d_]\.){{2,}}|[^\W_]+(?:['’ʼ](?!{_CLITIC})[^\W_]+)*|['’ʼ]{_CLITIC}"
-)
+WORD: Final = re.compile(rf"(?:[^\W\d_]\.){{2,}}|[^\W_]+(?:['’ʼ](?!{_CLITIC})[^\W_]+)*|['’ʼ]{_CLITIC}")
 
 # What a scan meets in very many sentences, and in many: other keys are better if a phrase has any.
 EVERYWHERE: Final = frozenset({"the", "of", "to", "a", "and", "in", "'s", "that", "on", "for", "is", "was"})
-FREQUENT: Final = frozenset({
-    "about", "after", "all", "also", "an", "any", "are", "as", "at", "be", "been", "before", "but",
-    "by", "can", "could", "did", "do", "from", "had", "has", "have", "he", "her", "his", "how", "i",
-    "if", "into", "it", "its", "may", "more", "most", "must", "no", "not", "one", "only", "or",
-    "other", "our", "out", "over", "she", "should", "so", "some", "such", "than", "their", "them",
-    "then", "there", "these", "they", "this", "those", "under", "up", "upon", "we", "were", "what",
-    "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
-})
+FREQUENT: Final = frozenset(
+    {
+        "about",
+        "after",
+        "all",
+        "also",
+        "an",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "before",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "how",
+        "i",
+        "if",
+        "into",
+        "it",
+        "its",
+        "may",
+        "more",
+        "most",
+        "must",
+        "no",
+        "not",
+        "one",
+        "only",
+        "or",
+        "other",
+        "our",
+        "out",
+        "over",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "under",
+        "up",
+        "upon",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    }
+)
 
 
 class PhraseError(StanceError):
@@ -164,9 +234,7 @@ class _Group:
 class PhraseParser:
     """Parses many phrases with the same lists, each list only once."""
 
-    def __init__(
-        self, lists: Mapping[str, Sequence[str]], irregular: Mapping[str, tuple[str, ...]]
-    ) -> None:
+    def __init__(self, lists: Mapping[str, Sequence[str]], irregular: Mapping[str, tuple[str, ...]]) -> None:
         self.lists = lists
         self.irregular = irregular
         self._expanded: dict[str, tuple[Element, ...]] = {}

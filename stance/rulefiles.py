@@ -232,9 +232,7 @@ class _Builder:
                     self.fault(path, parsed.line((key,)), f"unknown key {short(key)}{cure}")
             yield from self._items(path, parsed, "actors", {})
 
-    def _items(
-        self, path: str, parsed: Parsed, key: str, defaults: Mapping[str, Any]
-    ) -> Iterator[Entry]:
+    def _items(self, path: str, parsed: Parsed, key: str, defaults: Mapping[str, Any]) -> Iterator[Entry]:
         """The mappings in the list under `key`."""
         items = parsed.data.get(key)
         if not isinstance(items, list) or not items:
@@ -419,5 +417,3 @@ def _actor_quarrels(actor: Actor, partner: Actor) -> Iterator[str]:
         if mine != theirs:
             both = f"{str(theirs).lower()}, this one {str(mine).lower()}"
             yield f"'{partner.id}' has {key} {both}; make them equal"
-
-

@@ -52,24 +52,104 @@ MAX_FAULTS: Final = 500
 VARIABLES: Final = ("X", "other(X)")
 SLOT_SIDES: Final = ("X", "Y", "any")
 UPOS: Final = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN",
-    "PUNCT", "SCONJ", "SYM", "VERB", "X",
+    "ADJ",
+    "ADP",
+    "ADV",
+    "AUX",
+    "CCONJ",
+    "DET",
+    "INTJ",
+    "NOUN",
+    "NUM",
+    "PART",
+    "PRON",
+    "PROPN",
+    "PUNCT",
+    "SCONJ",
+    "SYM",
+    "VERB",
+    "X",
 )
 RELATIONS: Final = (
-    "acl", "advcl", "advmod", "amod", "appos", "aux", "case", "cc", "ccomp", "clf", "compound",
-    "conj", "cop", "csubj", "dep", "det", "discourse", "dislocated", "expl", "fixed", "flat",
-    "goeswith", "iobj", "list", "mark", "nmod", "nsubj", "nummod", "obj", "obl", "orphan",
-    "parataxis", "punct", "reparandum", "root", "vocative", "xcomp",
+    "acl",
+    "advcl",
+    "advmod",
+    "amod",
+    "appos",
+    "aux",
+    "case",
+    "cc",
+    "ccomp",
+    "clf",
+    "compound",
+    "conj",
+    "cop",
+    "csubj",
+    "dep",
+    "det",
+    "discourse",
+    "dislocated",
+    "expl",
+    "fixed",
+    "flat",
+    "goeswith",
+    "iobj",
+    "list",
+    "mark",
+    "nmod",
+    "nsubj",
+    "nummod",
+    "obj",
+    "obl",
+    "orphan",
+    "parataxis",
+    "punct",
+    "reparandum",
+    "root",
+    "vocative",
+    "xcomp",
 )
 FEATS: Final = (
-    "Abbr", "AdpType", "AdvType", "Animacy", "Aspect", "Case", "Clusivity", "ConjType", "Definite",
-    "Degree", "Deixis", "DeixisRef", "Evident", "ExtPos", "Foreign", "Gender", "Mood", "NounClass",
-    "NounType", "NumForm", "NumType", "Number", "Person", "Polarity", "Polite", "Poss", "PronType",
-    "PunctType", "Reflex", "Style", "Tense", "Typo", "VerbForm", "VerbType", "Voice",
+    "Abbr",
+    "AdpType",
+    "AdvType",
+    "Animacy",
+    "Aspect",
+    "Case",
+    "Clusivity",
+    "ConjType",
+    "Definite",
+    "Degree",
+    "Deixis",
+    "DeixisRef",
+    "Evident",
+    "ExtPos",
+    "Foreign",
+    "Gender",
+    "Mood",
+    "NounClass",
+    "NounType",
+    "NumForm",
+    "NumType",
+    "Number",
+    "Person",
+    "Polarity",
+    "Polite",
+    "Poss",
+    "PronType",
+    "PunctType",
+    "Reflex",
+    "Style",
+    "Tense",
+    "Typo",
+    "VerbForm",
+    "VerbType",
+    "Voice",
 )
 _RELATION: Final = re.compile(r"=?([a-z]+)(:[a-z]+)*")
 _NO_WORD: Final = "is not one word; a node is one word of the text"
 _FEAT_VALUE: Final = re.compile(r"[A-Z0-9][A-Za-z0-9]*(\|[A-Z0-9][A-Za-z0-9]*)*")
+
 
 @dataclass(slots=True)
 class Entry:
@@ -242,7 +322,7 @@ class RuleReader:
         if rule.side in VARIABLES and paired:
             self.complain(entry, ("mirror",), f"a rule over {rule.side} is its own mirror; drop 'mirror'")
         if rule.side not in VARIABLES and not paired:
-            cure = "add mirror: {partner: RULE-ID} or mirror: {none: \"reason\"}"
+            cure = 'add mirror: {partner: RULE-ID} or mirror: {none: "reason"}'
             self.complain(entry, ("side",), f"a rule of a fixed side needs 'mirror'; {cure}")
 
     def _check_phrases(self, entry: Entry, rule: Rule, key: str, phrases: Sequence[str]) -> None:
@@ -325,7 +405,7 @@ class RuleReader:
 def rule_quarrels(rule: Rule, partner: Rule) -> Iterator[str]:
     """What keeps two rules from being mirror partners of equal strength."""
     if partner is rule:
-        yield "a rule cannot be its own partner; write {none: \"reason\"} or bind the side as X"
+        yield 'a rule cannot be its own partner; write {none: "reason"} or bind the side as X'
         return
     if partner.mirror_partner != rule.id:
         yield f"'{partner.id}' does not name '{rule.id}' as its partner; add it there"

@@ -63,9 +63,9 @@ class SilentShape(Shape):
 
 
 class ExamplesShape(Shape):
-    fires: list[
-        Annotated[FiresShape, BeforeValidator(_as_text, json_schema_input_type=str | FiresShape)]
-    ] = Field(min_length=1)
+    fires: list[Annotated[FiresShape, BeforeValidator(_as_text, json_schema_input_type=str | FiresShape)]] = (
+        Field(min_length=1)
+    )
     silent: list[
         Annotated[SilentShape, BeforeValidator(_as_text, json_schema_input_type=str | SilentShape)]
     ] = Field(min_length=1)
@@ -257,9 +257,7 @@ class SidesShape(Shape):
     speaker_of_others: Id
 
 
-def faults_of(
-    error: ValidationError, shape: type[Shape], what: str, limit: int
-) -> Iterator[tuple[Loc, str]]:
+def faults_of(error: ValidationError, shape: type[Shape], what: str, limit: int) -> Iterator[tuple[Loc, str]]:
     """The faults of a failed validation, one more than `limit` at most: place, what is wrong, and cure."""
     for detail in error.errors(include_url=False)[: limit + 1]:
         yield _place(detail), _sentence(detail, shape, what)

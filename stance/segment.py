@@ -287,7 +287,7 @@ def _marks(text: str, start: int, end: int) -> Iterator[_Mark]:
             if _elided(text, first):
                 continue
             speech = after.isupper() and (
-                first == start or before in "\"“„«`" or text[max(start, first - 2) : first] in (": ", ", ")
+                first == start or before in '"“„«`' or text[max(start, first - 2) : first] in (": ", ", ")
             )
             possessive = before in "sSxz" and after == " " and text[last + 1 : last + 2].islower()
         opens, closes = looks_open and not looks_closed, looks_closed and not looks_open
@@ -730,7 +730,7 @@ def _joined(text: str, first: int, at: int, last: int, end: int) -> bool:
     """Whether a sentence ends at a stop without a space after it: “the war.The talks”."""
     match = _JOINED.match(text, last, end)
     before = text[at - 1 : at]
-    if match is None or not (before.islower() or before.isdigit() or before in ")%]\"”’»"):
+    if match is None or not (before.islower() or before.isdigit() or before in ')%]"”’»'):
         return False
     lead, _, word, turn = match.groups("")
     if word and not (word[0].isupper() and word[1].islower()) and not (word.isupper() and (turn or lead)):

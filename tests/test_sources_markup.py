@@ -348,3 +348,73 @@ def test_a_child_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
         assert dying.call("ok", b"b", timeout=60) == "b"
     finally:
         dying.close()
+
+
+# -- feeds that break the rules -------------------------------------------------------------------------
+
+
+def one_item(title: str = "Café “talks”", date: str = "", declared: str = "utf-8") -> str:
+    return (
+        f'<?xml version="1.0" encoding="{declared}"?><rss version="2.0"><channel><title>F</title><item>'
+        f"<title>{title}</title><guid>5</guid><pubDate>{date}</pubDate></item></channel></rss>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "declared"),
+    [
+        ("cp1252", "utf-8"),
+        ("cp1252", "iso-8859-1"),
+        ("cp1252", "windows-1252"),
+        ("utf-8", "iso-8859-1"),
+        ("utf-8", "klingon"),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-8"),
+    ],
+)
+def test_feeds_with_wrong_encodings_are_read(tmp_path: Path, written: str, declared: str) -> None:
+    pytest.importorskip("fastfeedparser", reason=FEEDS_MISSING)
+    (document,) = items(write(tmp_path / "a.rss", one_item(declared=declared).encode(written)))
+    assert isinstance(document, Document)
+    assert document.text == "Café “talks”"
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Mon, 01 Jan 2024 10:00:00 GMT", "2024-01-01T10:00:00+00:00"),
+        ("2024-01-01", "2024-01-01T00:00:00+00:00"),
+        ("January 1, 2024 10:00", "2024-01-01T10:00:00+00:00"),
+        ("Mon, 01 Jan 2024 10:00:00 XYZ", "2024-01-01T10:00:00+00:00"),
+        ("", None),
+        ("yesterday", None),
+        ("10:00", None),
+        ("Jan 5", None),
+        ("-1", None),
+        ("2024-13-45", None),
+        ("0000-00-00", None),
+        ("2024-02-30T10:00:00Z", None),
+        ("Mon, 99 Jan 2024 99:99:99 GMT", None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_dates_are_read_or_left_out_never_made_up(tmp_path: Path, date: str, expected: str | None) -> None:
+    pytest.importorskip("fastfeedparser", reason=FEEDS_MISSING)
+    (document,) = items(write(tmp_path / "a.rss", one_item(date=date)))
+    assert isinstance(document, Document)
+    assert document.meta.get("time") == expected
+
+
+def test_one_broken_item_of_a_json_feed_is_counted_and_the_rest_read(tmp_path: Path) -> None:
+    pytest.importorskip("fastfeedparser", reason=FEEDS_MISSING)
+    feed = json.loads(JSON_FEED)
+    odd = {"id": {"a": 1}, "title": ["q"], "content_text": "Fine.", "authors": ["x"], "date_published": [1]}
+    feed["items"] += [[], "x", None, odd, {"id": 7, "content_text": "a\x00\x1b[31m b"}]
+    feed |= {"title": None, "authors": "x", "language": 3}
+    first, second, third, fault = items(write(tmp_path / "a.json", json.dumps(feed)))
+    assert isinstance(first, Document)
+    assert isinstance(second, Document)
+    assert (first.meta["author"], second.text) == ("A. Writer", "Fine.")
+    assert isinstance(third, Document)
+    assert third.name == "7"
+    assert "3 of its items are no objects" in str(fault)

@@ -21,7 +21,12 @@ from stance.errors import StanceError
 STARTUP_SECONDS: Final = 120.0
 MAX_ANSWER: Final = 64 * 2**20
 MAX_CALLS: Final = 500  # then a fresh child, so that no leak in a parser grows for ever
-_LIBRARIES: Final = {"page": "trafilatura", "feed": "fastfeedparser"}
+_LIBRARIES: Final = {
+    "page": "trafilatura",
+    "feed": "fastfeedparser",
+    "opml": "lxml.etree",
+    "robots": "protego",
+}
 _BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from stance.sources.worker import serve; serve()"

@@ -61,7 +61,14 @@ class Response:
 
 
 class FetchError(ReadError):
-    """A URL that was not fetched: refused, out of reach, too slow, too large."""
+    """A URL that was not fetched: refused, out of reach, too slow, too large.
+
+    `passing` says that another try may succeed: the server was slow or out of reach.
+    """
+
+    def __init__(self, place: str, message: str, *, passing: bool = False) -> None:
+        super().__init__(place, message)
+        self.passing = passing
 
 
 def public(address: str) -> bool:
@@ -147,15 +154,15 @@ def _get(
         if guard.refused is not None:
             raise guard.refused from None
         if guard.was_cut or time.monotonic() >= deadline:
-            raise FetchError(asked, f"took longer than {timeout:g} s; raise --timeout or try later") from None
+            raise _late(asked, timeout) from None
         raise FetchError(
-            asked, f"cannot be fetched ({_short(fault)}); check the address and the network"
+            asked, f"cannot be fetched ({_short(fault)}); check the address and the network", passing=True
         ) from None
     finally:
         watchdog.cancel()
         pools.clear()
     if guard.was_cut:
-        raise FetchError(asked, f"took longer than {timeout:g} s; raise --timeout or try later")
+        raise _late(asked, timeout)
     return Response(url, answer.status, answer.reason or "", body, found)
 
 
@@ -269,6 +276,10 @@ def _carried(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv
         if ip in network:
             return ipaddress.IPv4Address((int(ip) >> below) & 0xFFFFFFFF)
     return None
+
+
+def _late(asked: str, timeout: float) -> FetchError:
+    return FetchError(asked, f"took longer than {timeout:g} s; raise --timeout or try later", passing=True)
 
 
 def _short(fault: BaseException) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from stance.document import Document
@@ -14,7 +15,40 @@ from stance.sources.raw import Raw
 
 MAX_PAGE: Final = 4 * 2**20
 MAX_FEED: Final = 16 * 2**20
+NO_TEXT: Final = "the item has neither a title nor a text; nothing to label"
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{0,300}charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
+
+
+_DECLARED: Final = re.compile(
+    r"""(<\?xml\b[^<>]{0,200}?)\s+encoding\s*=\s*["']\s*([\w.:-]{2,40})\s*["']""", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An item of a feed: its id in the feed, its text (the headline first) and what the feed says of it."""
+
+    id: str | None
+    text: str
+    meta: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a feed holds; `faults` are sentences about what of it could not be read."""
+
+    title: str
+    entries: tuple[Entry, ...]
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The article of a page, and what could not be decoded of it."""
+
+    text: str
+    meta: Mapping[str, str]
+    undecodable: encoding.Undecodable | None = None
 
 
 def read_page(raw: Raw, options: ReadOptions) -> Iterator[Item]:
@@ -23,15 +57,14 @@ def read_page(raw: Raw, options: ReadOptions) -> Iterator[Item]:
         yield Fault(raw.name, "a page holds no single sentences; leave out --unit sentence")
         return
     data = raw.whole(min(MAX_PAGE, options.max_document))
-    found = encoding.decode(data, options.encoding or page_encoding(data))
-    if found.undecodable is not None:
-        yield Fault(f"{raw.name}:{found.undecodable.line}", str(found.undecodable))
     try:
-        page = CHILD.call("page", found.text.encode(), timeout=options.timeout, url=raw.link)
+        page = parsed_page(data, raw.link, timeout=options.timeout, named=options.encoding)
     except ChildError as fault:
         yield Fault(raw.name, str(fault))
         return
-    yield Document(page["text"], raw.name, page["meta"])
+    if page.undecodable is not None:
+        yield Fault(f"{raw.name}:{page.undecodable.line}", str(page.undecodable))
+    yield Document(page.text, raw.name, page.meta)
 
 
 def read_feed(raw: Raw, options: ReadOptions) -> Iterator[Item]:
@@ -40,23 +73,68 @@ def read_feed(raw: Raw, options: ReadOptions) -> Iterator[Item]:
         yield Fault(raw.name, "a feed holds no single sentences; leave out --unit sentence")
         return
     data = raw.whole(min(MAX_FEED, options.max_document))
-    if options.encoding is not None:
-        data = encoding.decode(data, options.encoding).text.encode()
     try:
-        feed = CHILD.call("feed", data, timeout=options.timeout)
+        feed = parsed_feed(data, timeout=options.timeout, named=options.encoding)
     except ChildError as fault:
         yield Fault(raw.name, str(fault))
         return
-    if not feed["items"]:
-        yield Fault(raw.name, "holds no items; check that it is the right feed")
-    for number, item in enumerate(feed["items"], start=1):
+    for number, entry in enumerate(feed.entries, start=1):
         place = f"{raw.name}#{number}"
-        if not item["text"].strip():
-            yield Fault(place, "the item has neither a title nor a text; nothing to label")
+        if not entry.text.strip():
+            yield Fault(place, NO_TEXT)
             continue
-        yield Document(item["text"], item["meta"].get("link") or item["id"] or place, item["meta"])
+        yield Document(entry.text, entry.meta.get("link") or entry.id or place, entry.meta)
+    for sentence in feed.faults:
+        yield Fault(raw.name, sentence)
+
+
+def parsed_page(data: bytes, link: str | None, *, timeout: float, named: str | None = None) -> Page:
+    """The article in a page; `named` is its encoding where that is known.
+
+    Raises:
+        ChildError: it took too long, broke the parser, or holds no article.
+    """
+    found = encoding.decode(data, named or page_encoding(data))
+    page = CHILD.call("page", found.text.encode(), timeout=timeout, url=link)
+    return Page(page["text"], page["meta"], found.undecodable)
+
+
+def parsed_feed(data: bytes, *, timeout: float, named: str | None = None) -> Feed:
+    """The items of a feed in its order; `named` is its encoding where that is known.
+
+    Raises:
+        ChildError: it took too long, broke the parser, or is no feed.
+    """
+    found = feed_text(data, named)
+    faults = [] if found.undecodable is None else [str(found.undecodable)]
+    feed = CHILD.call("feed", found.text.encode(), timeout=timeout)
+    entries = tuple(Entry(item["id"], item["text"], item["meta"]) for item in feed["items"])
+    if feed["broken"]:
+        faults.append(f"{feed['broken']} of its items are no objects and were left out")
     if feed["dropped"]:
-        yield Fault(raw.name, f"{feed['dropped']} items beyond the first {len(feed['items'])} were left out")
+        faults.append(f"{feed['dropped']} items beyond the first {len(entries)} were left out")
+    if not entries:
+        faults.append("holds no items; check that it is the right feed")
+    return Feed(feed["title"], entries, tuple(faults))
+
+
+def feed_text(data: bytes, named: str | None) -> encoding.Decoded:
+    """The text of a feed, its declaration without the encoding, which may be wrong.
+
+    Bytes that are valid UTF-8 are UTF-8 whatever server and declaration say; else what the server or the
+    user named holds, then the declaration, then what the bytes look like.
+    """
+    proven, _ = encoding.guess(data[:4096])
+    chosen = proven
+    if proven is None:
+        try:
+            data.decode("utf-8")
+            chosen = "utf-8"
+        except UnicodeDecodeError:
+            declared = _DECLARED.search(data[:400].decode("latin-1"))
+            chosen = named or encoding.named(declared[2] if declared else None)
+    found = encoding.decode(data, chosen)
+    return replace(found, text=_DECLARED.sub(r"\1", found.text[:400], count=1) + found.text[400:])
 
 
 def page_encoding(data: bytes) -> str | None:

@@ -137,6 +137,8 @@ def feed(body: bytes) -> dict[str, Any]:
         raise TaskError("reading feeds needs fastfeedparser; pip install 'stance[feeds]'")
     import fastfeedparser
 
+    whole_dates_only()
+    body, broken = sound_json(body)
     try:
         parsed = fastfeedparser.parse(body, include_tags=False, include_media=False, include_enclosures=False)
     except ValueError as fault:
@@ -150,7 +152,88 @@ def feed(body: bytes) -> dict[str, Any]:
         "title": plain(about.get("title"))[:_SITE_NAME],
         "items": items,
         "dropped": max(0, len(entries) - MAX_ITEMS),
+        "broken": broken,
     }
+
+
+def sound_json(body: bytes) -> tuple[bytes, int]:
+    """A JSON feed without the items that are no objects, and their number: one would break them all."""
+    if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return body, 0
+    try:
+        feed = json.loads(body)
+    except (ValueError, RecursionError) as fault:
+        raise TaskError(f"not JSON ({str(fault)[:120]}); check the address") from None
+    items = feed.get("items")
+    if not isinstance(items, list):
+        raise TaskError("a JSON feed without a list of items; check the address")
+    sound = [_sound_item(item) for item in items if isinstance(item, dict)]
+    for name in ("title", "language"):
+        if not isinstance(feed.get(name), str):
+            feed.pop(name, None)
+    authors = [author for author in _listed(feed.get("authors")) if isinstance(author, dict)]
+    feed |= {"items": sound, "authors": authors}
+    return json.dumps(feed).encode(), len(items) - len(sound)
+
+
+def _sound_item(item: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are read of an item, each of its kind."""
+    names = ("id", "url", "title", "content_html", "content_text", "summary", "language")
+    kept: dict[str, Any] = {}
+    for name in (*names, "date_published", "date_modified"):
+        value = item.get(name)
+        if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
+            kept[name] = str(value)
+    authors = [item.get("author"), *_listed(item.get("authors"))]
+    names_given = [author["name"] for author in authors if isinstance(author, dict) and author.get("name")]
+    kept["authors"] = [{"name": name} for name in names_given if isinstance(name, str)]
+    return kept
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def whole_dates_only() -> None:
+    """Keep the feed reader from making a time up: it completes "yesterday" or "10:00" from the clock."""
+    import datetime
+
+    from dateutil import parser
+    from fastfeedparser import main
+
+    def parsed(value: str) -> datetime.datetime | None:
+        found = []
+        for default in (datetime.datetime(2001, 1, 1), datetime.datetime(2002, 2, 2)):
+            try:
+                found.append(parser.parse(value, default=default, tzinfos={"UTC": 0, "GMT": 0}))
+            except (ValueError, TypeError, ArithmeticError):
+                return None
+        midnight = [moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in found]
+        return found[0] if midnight[0] == midnight[1] else None
+
+    main._slow_dateutil_parse = parsed
+    main._slow_dateparser = lambda _: None
+
+
+def opml(body: bytes) -> list[str]:
+    """The addresses of the feeds in an OPML list, in its order."""
+    from lxml import etree
+
+    reader = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, huge_tree=False)
+    root = etree.fromstring(body, reader)
+    outlines = () if root is None else root.iter("{*}outline", "outline")
+    found = [value for outline in outlines for name, value in outline.items() if name.lower() == "xmlurl"]
+    return [" ".join(value.split()) for value in found[:MAX_ITEMS]]
+
+
+def robots(body: bytes, *, url: str, agent: str) -> dict[str, Any]:
+    """Whether a robots.txt lets `agent` have `url`, and the pause in seconds that it asks for."""
+    if importlib.util.find_spec("protego") is None:
+        raise TaskError("following articles needs protego; pip install 'stance[feeds]'")
+    import protego
+
+    rules = protego.Protego.parse(body.decode("utf-8", "replace"))
+    return {"allowed": rules.can_fetch(url, agent), "delay": rules.crawl_delay(agent)}
 
 
 def feed_item(entry: Mapping[str, Any], about: Mapping[str, Any], language: str | None) -> dict[str, Any]:
@@ -234,4 +317,10 @@ def _paragraphs(text: str) -> str:
     return re.sub(r"\n{2,}", "\n\n", "\n".join(lines)).strip()
 
 
-TASKS: Final[Mapping[str, Callable[..., Any]]] = {"hello": hello, "page": page, "feed": feed}
+TASKS: Final[Mapping[str, Callable[..., Any]]] = {
+    "hello": hello,
+    "page": page,
+    "feed": feed,
+    "opml": opml,
+    "robots": robots,
+}
