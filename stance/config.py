@@ -35,6 +35,7 @@ SHARED: Final = (
     "policy",
     "progress",
     "rules",
+    "store",
     "timeout",
     "width",
 )

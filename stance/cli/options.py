@@ -68,6 +68,18 @@ def rule_options() -> tuple[Callable[[Function], Function], Callable[[Function],
     )
 
 
+def store_option(function: Function) -> Function:
+    return click.option(
+        "--store",
+        type=click.Path(dir_okay=False),
+        default="monitor.db",
+        envvar="STANCE_STORE",
+        show_default=True,
+        metavar="FILE",
+        help="The store of `stance watch`: an SQLite database.",
+    )(function)
+
+
 def policy_option(function: Function) -> Function:
     return click.option(
         "--policy",

@@ -19,10 +19,14 @@ _FIRST_AFTER: Final = 1.0  # short work shows nothing
 
 @dataclass
 class Progress:
-    """Counts what is done and, where wanted, draws it. `total` is in bytes of input, None if unknown."""
+    """Counts what is done and, where wanted, draws it.
+
+    `total` is in bytes of input, or in documents where `by_documents`; None if unknown.
+    """
 
     visible: bool = False
     total: int | None = None
+    by_documents: bool = False
     documents: int = 0
     sentences: int = 0
     _start: float = field(default_factory=time.monotonic)
@@ -74,7 +78,8 @@ class Progress:
     def _draw(self) -> None:
         from stance.sources.raw import consumed
 
-        text = self.line(time.monotonic() - self._start, consumed())
+        done = self.documents if self.by_documents else consumed()
+        text = self.line(time.monotonic() - self._start, done)
         click.echo("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
         self._drawn = True
 

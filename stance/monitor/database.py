@@ -127,7 +127,8 @@ class Database:
             return self._db.execute(sql, values).fetchall()
 
     def _value(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        row = self._db.execute(sql, values).fetchone()
+        with told(self.path):
+            row = self._db.execute(sql, values).fetchone()
         return None if row is None else row[0]
 
 

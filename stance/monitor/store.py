@@ -14,7 +14,7 @@ from typing import Any, Final
 from stance.errors import StanceError
 from stance.evidence import Verdict, Versions
 from stance.labels import SCHEMA
-from stance.monitor.database import Database, told
+from stance.monitor.database import Database
 from stance.monitor.sketch import SIMILAR, similarity
 from stance.monitor.values import Decision, Feed, Maker, NewItem, StoredItem, StoredSentence
 
@@ -76,8 +76,7 @@ class Store(Database):
         The same guid in the same feed, or the same address anywhere; an item that lacks one of the two is
         also known by its words in the same feed.
         """
-        with told(self.path):
-            return self._known(feed.id, guid, address, digest)
+        return self._known(feed.id, guid, address, digest)
 
     def _known(self, feed_id: int, guid: str | None, address: str | None, digest: str) -> int | None:
         found: int | None = None
@@ -135,15 +134,24 @@ class Store(Database):
         with self._transaction():
             self._label(item_id, now, maker, verdicts, "labelled")
 
-    def outdated(self, maker: Maker, after: int = 0) -> list[StoredItem]:
+    def outdated(self, maker: Maker, after: int = 0, *, skipped: bool = False) -> list[StoredItem]:
         """Some items after the id `after` whose newest verdicts another maker made, or that it could not
-        label; without their sentences. Empty at the end."""
-        version = self._version(maker)
+        label, and with `skipped` those in other languages; without their sentences. Empty at the end."""
         return self._items(
-            "items.id > ? AND (items.state = 'fault' OR items.state = 'labelled' AND version_id IS NOT ?)",
-            (after, version),
-            sentences=False,
+            f"items.id > ? AND {_OUTDATED}", (after, self._version(maker), skipped), sentences=False
         )
+
+    def count_outdated(self, maker: Maker) -> int:
+        """How many labelled items another maker labelled last."""
+        number: int = self._value(
+            "SELECT count(*) FROM items WHERE state = 'labelled' AND version_id IS NOT ?",
+            (self._version(maker),),
+        )
+        return number
+
+    def is_copy(self, item_id: int) -> bool:
+        """Whether the item says nearly the same as an earlier one."""
+        return bool(self._value("SELECT copy_of IS NOT NULL FROM items WHERE id = ?", (item_id,)))
 
     def waiting(self, feed: Feed) -> list[int]:
         """Ids of the feed's items that wait for their page."""
@@ -339,6 +347,10 @@ class Store(Database):
         return [_decision(row) for row in rows]
 
 
+_OUTDATED: Final = (
+    "(items.state = 'fault' OR items.state = 'labelled' AND version_id IS NOT ? "
+    "OR ? AND items.state = 'skipped' AND items.text <> '')"
+)
 _ITEMS: Final = (
     "SELECT items.id, feeds.url, feeds.title, guid, name, items.title, outlet, author, time, link, "
     "language, text, source, seen_at, state, note, tries, copy_of, similarity, version_id, "

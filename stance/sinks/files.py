@@ -68,7 +68,7 @@ class OutputFile:
         if self.target.is_dir():
             raise StanceError(f"{target}: a folder; name a file")
         self.stream: BinaryIO = open(self._partial, "r+b" if self._partial.exists() else "w+b")  # noqa: SIM115
-        _lock(self.stream, target)
+        lock(self.stream, target)
         try:
             self.start = self._checkpoint(job) if resume else Checkpoint()
         except StanceError:
@@ -166,7 +166,7 @@ def _entries(data: bytes) -> list[dict[str, Any]]:
     return entries
 
 
-def _lock(stream: BinaryIO, target: Path) -> None:
+def lock(stream: BinaryIO, target: Path) -> None:
     """Keep a second process out; the lock ends with the process, however it ends."""
     try:
         import fcntl

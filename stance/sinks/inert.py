@@ -13,12 +13,18 @@ _ACTIVE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\u206a-\u206f"
     "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _FORMULA: Final = frozenset("=+-@\t\r\n＝＋－＠")
 
 
 def visible(text: str, keep: str = "") -> str:
     """`text` with every character that could act on a terminal shown as an escape, except those in `keep`."""
     return _ACTIVE.sub(lambda found: found[0] if found[0] in keep else escape(found[0]), text)
+
+
+def harmless(text: str) -> str:
+    """`text` with controls and overrides of direction as U+FFFD, one for one, so that every offset holds."""
+    return _CONTROLS.sub("\ufffd", text)
 
 
 def escape(character: str) -> str:

@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class ParsedFeed:
     """What a feed holds; `faults` are sentences about what of it could not be read."""
 
     title: str
@@ -43,7 +43,7 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ParsedPage:
     """The article of a page, and what could not be decoded of it."""
 
     text: str
@@ -88,7 +88,7 @@ def read_feed(raw: Raw, options: ReadOptions) -> Iterator[Item]:
         yield Fault(raw.name, sentence)
 
 
-def parsed_page(data: bytes, link: str | None, *, timeout: float, named: str | None = None) -> Page:
+def parsed_page(data: bytes, link: str | None, *, timeout: float, named: str | None = None) -> ParsedPage:
     """The article in a page; `named` is its encoding where that is known.
 
     Raises:
@@ -96,10 +96,10 @@ def parsed_page(data: bytes, link: str | None, *, timeout: float, named: str | N
     """
     found = encoding.decode(data, named or page_encoding(data))
     page = CHILD.call("page", found.text.encode(), timeout=timeout, url=link)
-    return Page(page["text"], page["meta"], found.undecodable)
+    return ParsedPage(page["text"], page["meta"], found.undecodable)
 
 
-def parsed_feed(data: bytes, *, timeout: float, named: str | None = None) -> Feed:
+def parsed_feed(data: bytes, *, timeout: float, named: str | None = None) -> ParsedFeed:
     """The items of a feed in its order; `named` is its encoding where that is known.
 
     Raises:
@@ -115,7 +115,7 @@ def parsed_feed(data: bytes, *, timeout: float, named: str | None = None) -> Fee
         faults.append(f"{feed['dropped']} items beyond the first {len(entries)} were left out")
     if not entries:
         faults.append("holds no items; check that it is the right feed")
-    return Feed(feed["title"], entries, tuple(faults))
+    return ParsedFeed(feed["title"], entries, tuple(faults))
 
 
 def feed_text(data: bytes, named: str | None) -> encoding.Decoded:
