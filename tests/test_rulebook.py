@@ -318,8 +318,21 @@ def test_a_rulebook_is_frozen_and_travels(book: Path) -> None:
 
 
 def test_yaml_words_that_are_no_values_stay_words(book: Path) -> None:
-    (book / "lists/saying.yaml").write_text("words: [yes, no, on, off, 2014, 1.5, 1e3, 12:30, 2022-02-24, 0x1F]\n")
-    assert load(book).lists["saying"] == ("yes", "no", "on", "off", "2014", "1.5", "1e3", "12:30", "2022-02-24", "0x1F")
+    (book / "lists/saying.yaml").write_text(
+        "words: [yes, no, on, off, 2014, 1.5, 1e3, 12:30, 2022-02-24, 0x1F]\n"
+    )
+    assert load(book).lists["saying"] == (
+        "yes",
+        "no",
+        "on",
+        "off",
+        "2014",
+        "1.5",
+        "1e3",
+        "12:30",
+        "2022-02-24",
+        "0x1F",
+    )
 
 
 def test_hidden_and_other_files_are_no_rules(book: Path) -> None:
@@ -333,35 +346,110 @@ def test_hidden_and_other_files_are_no_rules(book: Path) -> None:
 ONE_FAULT = [
     # Keys and values
     (SMO, "phrases:", "phrase:", f"{SMO}:10: unknown key 'phrase'; did you mean 'phrases'?"),
-    (SMO, "side: moscow", "side: moskow", f"{SMO}:4: 'side' 'moskow' is not one of kyiv, moscow, X, other(X); did you mean 'moscow'?"),
+    (
+        SMO,
+        "side: moscow",
+        "side: moskow",
+        f"{SMO}:4: 'side' 'moskow' is not one of kyiv, moscow, X, other(X); did you mean 'moscow'?",
+    ),
     (SMO, "test: N", "test: n", f"{SMO}:5: 'test' 'n' is not one of N, B, L, V, O, S, Q"),
-    (SMO, "strength: strong", "strength: storng", f"{SMO}:6: 'strength' 'storng' is not one of strong, weak; did you mean 'strong'?"),
-    (SMO, "kind: lexical", "kind: lexcal", f"{SMO}:2: 'kind' 'lexcal' is not one of lexical, dependency; did you mean 'lexical'?"),
+    (
+        SMO,
+        "strength: strong",
+        "strength: storng",
+        f"{SMO}:6: 'strength' 'storng' is not one of strong, weak; did you mean 'strong'?",
+    ),
+    (
+        SMO,
+        "kind: lexical",
+        "kind: lexcal",
+        f"{SMO}:2: 'kind' 'lexcal' is not one of lexical, dependency; did you mean 'lexical'?",
+    ),
     (SMO, "effect: frame\n", "", f"{SMO}:1: a rule needs 'effect': frame or opinion or voice or cancel"),
     (SMO, "effect: frame", "effect: opinion", "effect 'opinion' in folder frame; move it to opinion/"),
-    (SMO, "because: calls the invasion by its official name\n", "", f"{SMO}:1: a lexical frame rule needs 'because'"),
-    (SMO, "because: calls the invasion by its official name", "because:", f"{SMO}:7: 'because' is empty; fill it in"),
-    (SMO, "because: calls the invasion by its official name", "because: true", "'because' must be text, not true; put it in quotation marks"),
-    (SMO, "rationale: the name was ordered", "rationale: {the name: was}", "'rationale' must be text, not a mapping"),
-    (SMO, "sources: [a report]", "sources: a report", f"{SMO}:9: 'sources' must be a list, not text; write [one, two]"),
+    (
+        SMO,
+        "because: calls the invasion by its official name\n",
+        "",
+        f"{SMO}:1: a lexical frame rule needs 'because'",
+    ),
+    (
+        SMO,
+        "because: calls the invasion by its official name",
+        "because:",
+        f"{SMO}:7: 'because' is empty; fill it in",
+    ),
+    (
+        SMO,
+        "because: calls the invasion by its official name",
+        "because: true",
+        "'because' must be text, not true; put it in quotation marks",
+    ),
+    (
+        SMO,
+        "rationale: the name was ordered",
+        "rationale: {the name: was}",
+        "'rationale' must be text, not a mapping",
+    ),
+    (
+        SMO,
+        "sources: [a report]",
+        "sources: a report",
+        f"{SMO}:9: 'sources' must be a list, not text; write [one, two]",
+    ),
     (SMO, "sources: [a report]", "sources: []", "'sources' is empty"),
     (SMO, "sources: [a report]", "status: off", "'off' is for overlays"),
-    (SMO, "sources: [a report]", "status: activ", "'status' 'activ' is not one of active, trial; did you mean 'active'?"),
-    (SMO, "sources: [a report]", "trees: []", "key 'trees' does not belong in a lexical frame rule; leave it out"),
+    (
+        SMO,
+        "sources: [a report]",
+        "status: activ",
+        "'status' 'activ' is not one of active, trial; did you mean 'active'?",
+    ),
+    (
+        SMO,
+        "sources: [a report]",
+        "trees: []",
+        "key 'trees' does not belong in a lexical frame rule; leave it out",
+    ),
     (SMO, "sources: [a report]", "scope: match", "key 'scope' does not belong in a lexical frame rule"),
-    (SMO, "id: special-operation", "id: Special_Operation", "'id' is 'Special_Operation'; small letters and digits with hyphens"),
-    (SMO, "id: special-operation", "id: special-op", f"{SMO}:1: id 'special-op' in a file of another name; rename it to special-op.yaml"),
-    (SMO, "mirror: {none: \"no such name on the other side\"}\n", "", "a rule of a fixed side needs 'mirror'"),
-    (SMO, "{none: \"no such name on the other side\"}", "{}", "'mirror' needs either 'partner: RULE-ID' or 'none"),
-    (SMO, "{none: \"no such name on the other side\"}", "{partner: nobody}", "there is no rule 'nobody'"),
-    (SMO, "{none: \"no such name on the other side\"}", "{partner: terorises}", "there is no rule 'terorises'; did you mean 'terrorises'?"),
+    (
+        SMO,
+        "id: special-operation",
+        "id: Special_Operation",
+        "'id' is 'Special_Operation'; small letters and digits with hyphens",
+    ),
+    (
+        SMO,
+        "id: special-operation",
+        "id: special-op",
+        f"{SMO}:1: id 'special-op' in a file of another name; rename it to special-op.yaml",
+    ),
+    (SMO, 'mirror: {none: "no such name on the other side"}\n', "", "a rule of a fixed side needs 'mirror'"),
+    (
+        SMO,
+        '{none: "no such name on the other side"}',
+        "{}",
+        "'mirror' needs either 'partner: RULE-ID' or 'none",
+    ),
+    (SMO, '{none: "no such name on the other side"}', "{partner: nobody}", "there is no rule 'nobody'"),
+    (
+        SMO,
+        '{none: "no such name on the other side"}',
+        "{partner: terorises}",
+        "there is no rule 'terorises'; did you mean 'terrorises'?",
+    ),
     # Phrases
     (SMO, "SMO]", "(SMO]", f"{SMO}:10: phrase '(SMO', column 1: '(' is never closed"),
     (SMO, "SMO]", "<sayin>]", "unknown list 'sayin'; did you mean 'saying'?"),
     (SMO, "SMO]", "<zzz>]", "unknown list 'zzz'; write it into lists/"),
     (SMO, "SMO]", "'{any}']", "no word that must occur"),
     (SMO, "SMO]", "'{X} war']", "{X} in a rule of a fixed side"),
-    (SMO, "SMO]", "'{kiev} war']", "actor 'kiev' is not one of X, Y, any, kyiv, moscow; did you mean 'kyiv'?"),
+    (
+        SMO,
+        "SMO]",
+        "'{kiev} war']",
+        "actor 'kiev' is not one of X, Y, any, kyiv, moscow; did you mean 'kyiv'?",
+    ),
     (SMO, "SMO]", "'{kyiv:leadr} war']", "kind of actor 'leadr' is not one of"),
     (SMO, "SMO]", "{X} war]", f"{SMO}:10: not YAML:"),
     (SMO, "SMO]", "SMO, *2 war]", f"{SMO}:10: '*' starts a YAML alias; put a phrase in quotation marks"),
@@ -377,11 +465,31 @@ ONE_FAULT = [
     (SMO, "[special military operation] goes", "special military operation] goes", "']' without '['"),
     (SMO, "[special military operation] goes", "[special [military] operation] goes", "'[' within brackets"),
     (SMO, '"The army announced', '"The [army] announced', f"{SMO}:18: example"),
-    (TREE, ", side: kyiv, voice: author}", "}", f"{TREE}:18: an example of a rule with a side variable needs 'side'"),
-    (SMO, ", side: moscow, voice: author}", ", side: kyiv, voice: author}", "'side' kyiv in an example of a rule of side moscow"),
-    (SMO, "voice: author}", "voice: autor}", "'voice' 'autor' is not one of author, attributed, quoted; did you mean 'author'?"),
+    (
+        TREE,
+        ", side: kyiv, voice: author}",
+        "}",
+        f"{TREE}:18: an example of a rule with a side variable needs 'side'",
+    ),
+    (
+        SMO,
+        ", side: moscow, voice: author}",
+        ", side: kyiv, voice: author}",
+        "'side' kyiv in an example of a rule of side moscow",
+    ),
+    (
+        SMO,
+        "voice: author}",
+        "voice: autor}",
+        "'voice' 'autor' is not one of author, attributed, quoted; did you mean 'author'?",
+    ),
     (SMO, "voice: author}", "voise: author, voice: author}", "unknown key 'voise'; did you mean 'voice'?"),
-    (SMO, '    - "The army announced a military operation."\n', "", "needs at least one 'silent' example without xfail"),
+    (
+        SMO,
+        '    - "The army announced a military operation."\n',
+        "",
+        "needs at least one 'silent' example without xfail",
+    ),
     (TREE, '  silent: ["Troops shelled the town."]\n', "", f"{TREE}:16: 'examples' needs 'silent'"),
     (TREE, '["Troops shelled the town."]', "[]", f"{TREE}:19: a rule needs at least one 'silent' example"),
     # Trees
@@ -394,65 +502,164 @@ ONE_FAULT = [
     (TREE, "upos: VERB", "optional: maybe", "'optional' must be true or false, not text"),
     (TREE, "nsubj|=obl:agent", "nsubjpass", "relation 'nsubjpass' is not one of"),
     (TREE, "nsubj|=obl:agent", "nsub", "did you mean 'nsubj'?"),
-    (TREE, "agent: {under: verb, relation: \"nsubj|", "agent: {under: verv, relation: \"nsubj|", "there is no node 'verv' before this; did you mean 'verb'?"),
-    (TREE, "agent: {under: verb, relation: \"nsubj|", "agent: {relation: \"nsubj|", "a node needs one of under, within, above; it has none"),
-    (TREE, "agent: {under: verb, relation: \"nsubj|", "agent: {above: verb, under: verb, relation: \"nsubj|", "it has under and above"),
+    (
+        TREE,
+        'agent: {under: verb, relation: "nsubj|',
+        'agent: {under: verv, relation: "nsubj|',
+        "there is no node 'verv' before this; did you mean 'verb'?",
+    ),
+    (
+        TREE,
+        'agent: {under: verb, relation: "nsubj|',
+        'agent: {relation: "nsubj|',
+        "a node needs one of under, within, above; it has none",
+    ),
+    (
+        TREE,
+        'agent: {under: verb, relation: "nsubj|',
+        'agent: {above: verb, under: verb, relation: "nsubj|',
+        "it has under and above",
+    ),
     (TREE, "before: agent", "before: claim", "there is no node 'claim' before this; there is verb, agent"),
     (TREE, "side: X, party", "side: moscwo, party", "'side' 'moscwo' is not one of"),
-    (TREE, "side: X, party: true, ", "", f"{TREE}:9: side 'other(X)' needs a node with 'side: X' in every tree"),
+    (
+        TREE,
+        "side: X, party: true, ",
+        "",
+        f"{TREE}:9: side 'other(X)' needs a node with 'side: X' in every tree",
+    ),
     (TREE, "actor: force|country", "actor: army", "kind of actor 'army' is not one of"),
     (TREE, "party: true, actor", "optional: true, actor", "side 'other(X)' needs a node"),
     (TREE, "{list: saying, feats", "{list: sayings, feats", "unknown list 'sayings'; did you mean 'saying'?"),
     (TREE, "{Tense: Past}", "{Tens: Past}", "attribute 'Tens' is not one of"),
     (TREE, "{Tense: Past}", "{Tense: past}", "'past' is no value of Tense"),
     (TREE, "{Tense: Past}", "Past", "'feats' must hold 'key: value' pairs, not text"),
-    (TREE, "[{under: verb, lemma: not|never}]", "[{lemma: not}]", f"{TREE}:14: a node needs one of under, within, above"),
-    (TREE, "[{under: verb, lemma: not|never}]", "[{under: verb, lemmma: not}]", "unknown key 'lemmma'; did you mean 'lemma'?"),
-    (TREE, "marks: agent", "marks: [agent, agnet]", "there is no node 'agnet' before this; did you mean 'agent'?"),
+    (
+        TREE,
+        "[{under: verb, lemma: not|never}]",
+        "[{lemma: not}]",
+        f"{TREE}:14: a node needs one of under, within, above",
+    ),
+    (
+        TREE,
+        "[{under: verb, lemma: not|never}]",
+        "[{under: verb, lemmma: not}]",
+        "unknown key 'lemmma'; did you mean 'lemma'?",
+    ),
+    (
+        TREE,
+        "marks: agent",
+        "marks: [agent, agnet]",
+        "there is no node 'agnet' before this; did you mean 'agent'?",
+    ),
     (TREE, "marks: agent", "mirror: {none: x}", "a rule over other(X) is its own mirror"),
-    (TREE, "    word:  {within", "".join(f"    n{i}: {{under: verb}}\n" for i in range(30)) + "    word:  {within", "item 1 of 'trees' has more than 20 nodes"),
+    (
+        TREE,
+        "    word:  {within",
+        "".join(f"    n{i}: {{under: verb}}\n" for i in range(30)) + "    word:  {within",
+        "item 1 of 'trees' has more than 20 nodes",
+    ),
     (SMO, "id: special-operation", f"id: {'x' * 100}", "'id' is longer than 80 characters"),
     (TREE, "upos: VERB", "upos: [VERB]", "'upos' must be text, not a list"),
     (TREE, "    word:  {within: agent, form", "    Word:  {within: agent, form", "'Word'"),
     # Effects
     (VOICE, "covers: claim", "covers: clam", "there is no node 'clam' before this; did you mean 'claim'?"),
     (VOICE, "    speaker: speaker\n", "    speaker: nobody\n", "there is no node 'nobody'"),
-    (VOICE, "covers: clause-after", "covers: everything", "'covers' 'everything' is not one of before, after, sentence, clause-after"),
+    (
+        VOICE,
+        "covers: clause-after",
+        "covers: everything",
+        "'covers' 'everything' is not one of before, after, sentence, clause-after",
+    ),
     (VOICE, "  because: somebody else is speaking\n", "", "a dependency voice rule needs 'because'"),
-    (VOICE, "voice: attributed", "voice: author", f"{VOICE}:4: 'voice' 'author' is not one of attributed, quoted"),
+    (
+        VOICE,
+        "voice: attributed",
+        "voice: author",
+        f"{VOICE}:4: 'voice' 'author' is not one of attributed, quoted",
+    ),
     (VOICE, "defaults:", "default:", "unknown key 'default'; did you mean 'defaults'?"),
     (VOICE, "  kind: dependency\n", "  kind: dependency\n  id: x\n", "an id among the defaults"),
-    (VOICE, "  - id: according-to", "  - id: reported-speech", f"{VOICE}:17: rule id 'reported-speech' is taken at"),
+    (
+        VOICE,
+        "  - id: according-to",
+        "  - id: reported-speech",
+        f"{VOICE}:17: rule id 'reported-speech' is taken at",
+    ),
     ("cancel/denial/denial.yaml", "[frame, N]", "[frame, M]", "item 2 of 'cancels' 'M' is not one of"),
     ("cancel/denial/denial.yaml", "scope: clause-after", "scope: clause", "'scope' 'clause' is not one of"),
-    ("opinion/prediction/hope.yaml", "cue: prediction", "cue: forecast", "'cue' 'forecast' is not one of evaluation"),
+    (
+        "opinion/prediction/hope.yaml",
+        "cue: prediction",
+        "cue: forecast",
+        "'cue' 'forecast' is not one of evaluation",
+    ),
     # Lists, actors, sides
-    ("lists/saying.yaml", "put it", "'{X}'", "lists/saying.yaml:1: phrase '{X}', column 1: '{X}' cannot stand in a name or list item"),
+    (
+        "lists/saying.yaml",
+        "put it",
+        "'{X}'",
+        "lists/saying.yaml:1: phrase '{X}', column 1: '{X}' cannot stand in a name or list item",
+    ),
     ("lists/saying.yaml", "words:", "word:", "unknown key 'word'; did you mean 'words'?"),
     ("lists/irregular.yaml", "says, said", "says, has said", "'has said' is not one word"),
     ("lists/irregular.yaml", "nouns:", "noun:", "unknown key 'noun'; did you mean 'nouns'?"),
-    ("actors/parties.yaml", "kind: country\n    mirror: russia", "kind: contry\n    mirror: russia", "actors/parties.yaml:5: 'kind' 'contry' is not one of"),
+    (
+        "actors/parties.yaml",
+        "kind: country\n    mirror: russia",
+        "kind: contry\n    mirror: russia",
+        "actors/parties.yaml:5: 'kind' 'contry' is not one of",
+    ),
     ("actors/parties.yaml", "id: ukraine", "id: russia", "actor id 'russia' is taken at"),
-    ("actors/parties.yaml", "mirror: russia", "mirror: rusia", "there is no actor 'rusia'; did you mean 'russia'?"),
+    (
+        "actors/parties.yaml",
+        "mirror: russia",
+        "mirror: rusia",
+        "there is no actor 'rusia'; did you mean 'russia'?",
+    ),
     ("actors/parties.yaml", "mirror: russia", "mirror: nato", "'nato' does not name 'ukraine' as its mirror"),
     ("actors/parties.yaml", "side: moscow", "side: kyiv", "a mirror is of the other side"),
-    ("actors/parties.yaml", "kind: country\n    mirror: ukraine", "kind: capital\n    mirror: ukraine", "has kind capital, this one country"),
-    ("actors/parties.yaml", "names: [Ukraine]", "names: [(Ukraine|Украина)]", "is written into mirrored texts; put a plain name first"),
+    (
+        "actors/parties.yaml",
+        "kind: country\n    mirror: ukraine",
+        "kind: capital\n    mirror: ukraine",
+        "has kind capital, this one country",
+    ),
+    (
+        "actors/parties.yaml",
+        "names: [Ukraine]",
+        "names: [(Ukraine|Украина)]",
+        "is written into mirrored texts; put a plain name first",
+    ),
     ("actors/parties.yaml", "names: [Ukraine]", "names: [Ukraine *2]", "cannot stand in a name or list item"),
     ("actors/parties.yaml", "speaker: western", "speaker: west", "'speaker' 'west' is not one of"),
     ("actors/parties.yaml", "ally: true", "ally: yes", "'ally' must be true or false, not text"),
-    ("actors/parties.yaml", "kind: role", "kind: role, mirror: russia", "an actor without a side has no mirror partner"),
+    (
+        "actors/parties.yaml",
+        "kind: role",
+        "kind: role, mirror: russia",
+        "an actor without a side has no mirror partner",
+    ),
     ("actors/parties.yaml", "actors:", "actor:", "unknown key 'actor'; did you mean 'actors'?"),
     ("sides.yaml", "speakers: [kyiv,", "speakers: [", "side 'kyiv' is missing among the speakers"),
     ("sides.yaml", "pro_moscow", "pro_moskow", "label 'pro_moskow' is not one of"),
     ("sides.yaml", "pro_moscow", "pro_kyiv", "both sides have the label 'pro_kyiv'"),
     ("sides.yaml", "  kyiv:   {label: pro_kyiv, name: Kyiv}\n", "", "1 sides; there must be exactly two"),
-    ("sides.yaml", "speaker_of_nobody: unknown", "speaker_of_nobody: nobody", "'speaker_of_nobody' 'nobody' is not one of"),
+    (
+        "sides.yaml",
+        "speaker_of_nobody: unknown",
+        "speaker_of_nobody: nobody",
+        "'speaker_of_nobody' 'nobody' is not one of",
+    ),
     ("sides.yaml", 'codebook: "4"\n', "", "sides.yaml:1: sides.yaml needs 'codebook'"),
 ]
 
 
-@pytest.mark.parametrize(("path", "old", "new", "expected"), ONE_FAULT, ids=[f"{Path(row[0]).stem}-{n}" for n, row in enumerate(ONE_FAULT)])
+@pytest.mark.parametrize(
+    ("path", "old", "new", "expected"),
+    ONE_FAULT,
+    ids=[f"{Path(row[0]).stem}-{n}" for n, row in enumerate(ONE_FAULT)],
+)
 def test_a_fault_has_its_place_and_cure(book: Path, path: str, old: str, new: str, expected: str) -> None:
     change(book, path, old, new)
     found = faults_of(book)
@@ -461,9 +668,11 @@ def test_a_fault_has_its_place_and_cure(book: Path, path: str, old: str, new: st
 
 
 def test_partners_must_be_equal(book: Path) -> None:
-    partner = OPERATION.replace("id: special-operation", "id: liberation").replace("side: moscow", "side: kyiv")
-    partner = partner.replace("{none: \"no such name on the other side\"}", "{partner: special-operation}")
-    change(book, SMO, "{none: \"no such name on the other side\"}", "{partner: liberation}")
+    partner = OPERATION.replace("id: special-operation", "id: liberation").replace(
+        "side: moscow", "side: kyiv"
+    )
+    partner = partner.replace('{none: "no such name on the other side"}', "{partner: special-operation}")
+    change(book, SMO, '{none: "no such name on the other side"}', "{partner: liberation}")
     place = "frame/naming/liberation.yaml"
     write(book, {place: partner})
     assert load(book).rule("liberation").mirror_partner == "special-operation"
@@ -478,7 +687,9 @@ def test_partners_must_be_equal(book: Path) -> None:
     write(book, {place: partner.replace("side: kyiv", "side: moscow")})
     assert any("is of the same side moscow" in line for line in faults_of(book))
     write(book, {place: partner.replace("{partner: special-operation}", "{none: x}")})
-    assert faults_of(book) == [f"{SMO}:12: 'liberation' does not name 'special-operation' as its partner; add it there"]
+    assert faults_of(book) == [
+        f"{SMO}:12: 'liberation' does not name 'special-operation' as its partner; add it there"
+    ]
     change(book, SMO, "{partner: liberation}", "{partner: special-operation}")
     assert any("cannot be its own partner" in line for line in faults_of(book))
 
@@ -539,7 +750,7 @@ def test_one_fault_is_told_once(book: Path) -> None:
     (book / "lists/saying.yaml").write_text("words: [\n")
     assert len(faults_of(book)) == 1
     (book / "lists/saying.yaml").write_text(SAYING)
-    change(book, SMO, "{none: \"no such name on the other side\"}", "{partner: liberation}")
+    change(book, SMO, '{none: "no such name on the other side"}', "{partner: liberation}")
     write(book, {"frame/naming/liberation.yaml": "id: ["})
     assert len(faults_of(book)) == 1
 
@@ -559,7 +770,9 @@ def test_messages_are_safe_to_print(book: Path) -> None:
 
 # Hostile files --------------------------------------------------------------------------------------
 
-BOMB = "a: &a [x, x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20))
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)
+)
 
 
 @pytest.mark.parametrize(
@@ -592,14 +805,17 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)
         (b"id: 'x\n", ": not YAML"),
         (b"id: x\n  kind: y\n", ":2: not YAML"),
         (b"%YAML 9.9\n---\nid: x\n", ": not YAML"),
-        (b"id: \"\\ud800\"\n", ""),
+        (b'id: "\\ud800"\n', ""),
         (b"kind: lexical\nid: " + b"x" * 900_000, "'id' is longer than 80 characters"),
         (b"rules: 3\n", ":1: 'rules' must be a list"),
         (b"rules: []\n", ":1: 'rules' must be a list with at least one entry"),
         (b"rules: [a, [b]]\n", ":1: an entry of 'rules' must hold 'key: value' pairs"),
         (b"defaults: 3\nrules: [{id: a}]\n", ":1: 'defaults' must hold 'key: value' pairs"),
         (b"id: {a: {b: [c]}}\nkind: [lexical]\neffect: {}\n", ":2: 'kind' a list is not one of"),
-        (b"kind: lexical\neffect: frame\nphrases: {a: b}\nexamples: [x]\ntrees: 3\n", ":4: 'examples' must hold"),
+        (
+            b"kind: lexical\neffect: frame\nphrases: {a: b}\nexamples: [x]\ntrees: 3\n",
+            ":4: 'examples' must hold",
+        ),
         (b"kind: dependency\neffect: frame\ntrees: [x, {}, {a: b}, {A b: {}}]\n", ":3: "),
     ],
     ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else "",
@@ -608,7 +824,9 @@ def test_a_hostile_file_gives_a_sentence(book: Path, content: bytes, expected: s
     write(book, {"frame/naming/bad.yaml": content})
     found = faults_of(book)
     assert found
-    assert any(line.startswith(f"frame/naming/bad.yaml{expected}") or expected in line for line in found), found
+    assert any(line.startswith(f"frame/naming/bad.yaml{expected}") or expected in line for line in found), (
+        found
+    )
     assert all(line.startswith("frame/naming/bad.yaml") for line in found), found
 
 
@@ -657,12 +875,16 @@ def test_any_bytes_give_data_or_located_faults(data: bytes | str) -> None:
 
 def _places(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     yield at
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
         yield from _places(inner, (*at, key))
 
 
 _RULES = {path: content for path, content in BOOK.items() if path.count("/") == 2}
-_JUNK = st.sampled_from([None, True, "", "x", "(x", "{X", "a|", [], [None], ["x"], [["x"]], {}, {"a": "b"}, {"text": []}])
+_JUNK = st.sampled_from(
+    [None, True, "", "x", "(x", "{X", "a|", [], [None], ["x"], [["x"]], {}, {"a": "b"}, {"text": []}]
+)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -693,7 +915,9 @@ def test_the_digest_names_the_content(book: Path, tmp_path: Path) -> None:
     first = load(book).digest
     assert len(first) == 16
     assert set(first) <= set("0123456789abcdef")
-    elsewhere = write(tmp_path / "elsewhere", {path: text.replace("\n", "\r\n") for path, text in BOOK.items()})
+    elsewhere = write(
+        tmp_path / "elsewhere", {path: text.replace("\n", "\r\n") for path, text in BOOK.items()}
+    )
     assert load(elsewhere).digest == first
     change(elsewhere, SMO, "goes on", "went on")
     assert load(elsewhere).digest != first
@@ -799,7 +1023,9 @@ def test_an_overlay_replaces_adds_and_switches_off(book: Path, tmp_path: Path) -
         tmp_path / "mine",
         {
             SMO: changed,
-            "opinion/mine/fear.yaml": HOPE.replace("id: hope", "id: fear").replace("remains doubtful", "must fear"),
+            "opinion/mine/fear.yaml": HOPE.replace("id: hope", "id: fear").replace(
+                "remains doubtful", "must fear"
+            ),
             "cancel/denial/off.yaml": "rules:\n  - {id: denial, status: off}\n",
             "voice/reported/according-to.yaml": "id: according-to\nstatus: off\n",
             "lists/saying.yaml": "words: [claim~]\n",
@@ -832,12 +1058,28 @@ def test_an_overlay_replaces_adds_and_switches_off(book: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("path", "content", "expected"),
     [
-        (SMO, "id: special-operation\nstatus: off\nsidee: x\n", f"{SMO}:3: unknown key 'sidee'; did you mean 'side'?"),
-        ("voice/x/denal.yaml", "id: denal\nstatus: off\n", "there is no rule 'denal' to switch off; did you mean 'denial'?"),
+        (
+            SMO,
+            "id: special-operation\nstatus: off\nsidee: x\n",
+            f"{SMO}:3: unknown key 'sidee'; did you mean 'side'?",
+        ),
+        (
+            "voice/x/denal.yaml",
+            "id: denal\nstatus: off\n",
+            "there is no rule 'denal' to switch off; did you mean 'denial'?",
+        ),
         ("voice/x/x.yaml", "rules: [{status: off}]\n", "'off' needs the id of the rule to switch off"),
-        ("actors/x.yaml", "actors: [{id: nobody, status: off}]\n", "there is no actor 'nobody' to switch off"),
+        (
+            "actors/x.yaml",
+            "actors: [{id: nobody, status: off}]\n",
+            "there is no actor 'nobody' to switch off",
+        ),
         ("sides.yaml", SIDES, "sides.yaml:1: an overlay cannot change the sides"),
-        (SMO, OPERATION.replace("[special military operation~, SMO]", "[<nothing>]"), "unknown list 'nothing'"),
+        (
+            SMO,
+            OPERATION.replace("[special military operation~, SMO]", "[<nothing>]"),
+            "unknown list 'nothing'",
+        ),
         (SMO, OPERATION.replace("test: N", "test: Z"), f"{SMO}:5: 'test' 'Z' is not one of"),
     ],
 )
@@ -851,10 +1093,12 @@ def test_an_overlay_may_part_mirror_partners(book: Path, tmp_path: Path) -> None
     """Who switches one rule off need not touch its partner; the partner then says that it stands alone."""
     from stance.rulelint import lint
 
-    partner = OPERATION.replace("id: special-operation", "id: liberation").replace("side: moscow", "side: kyiv")
-    partner = partner.replace("{none: \"no such name on the other side\"}", "{partner: special-operation}")
+    partner = OPERATION.replace("id: special-operation", "id: liberation").replace(
+        "side: moscow", "side: kyiv"
+    )
+    partner = partner.replace('{none: "no such name on the other side"}', "{partner: special-operation}")
     partner = partner.replace("special military operation", "great liberation").replace("SMO", "GRL")
-    change(book, SMO, "{none: \"no such name on the other side\"}", "{partner: liberation}")
+    change(book, SMO, '{none: "no such name on the other side"}', "{partner: liberation}")
     write(book, {"frame/naming/liberation.yaml": partner})
     off = write(tmp_path / "off", {SMO: "id: special-operation\nstatus: off\n"})
     rule = load(book, overlay=off).rule("liberation")
@@ -935,7 +1179,13 @@ def test_paths_below_the_working_folder_are_shown_short(book: Path, monkeypatch:
 
 
 def test_faults_sort_and_print() -> None:
-    faults = [Fault("b", 2, "x"), Fault("a", 10, "y"), Fault("a", 9, "z"), Fault("a", 9, "z"), Fault("a", 0, "w")]
+    faults = [
+        Fault("b", 2, "x"),
+        Fault("a", 10, "y"),
+        Fault("a", 9, "z"),
+        Fault("a", 9, "z"),
+        Fault("a", 0, "w"),
+    ]
     assert str(RulebookError(faults)) == "a: w\na:9: z\na:10: y\nb:2: x"
 
 

@@ -38,8 +38,8 @@ def candidates(feed: str, entries: Sequence[Entry]) -> list[Candidate]:
     A guid or link that several different items of the download share says nothing and is left out.
     """
     digests = [digest(safe_text(entry.text)) for entry in entries]
-    guids = [visible(without_surrogates(entry.id)) if entry.id else None for entry in entries]
     addresses = [address(entry.meta.get("link")) for entry in entries]
+    guids = [_guid(entry) for entry in entries]
     shared_guids = _shared(zip(guids, digests, strict=True))
     shared_addresses = _shared(zip(addresses, digests, strict=True))
     found = []
@@ -80,6 +80,13 @@ def address(link: str | None) -> str | None:
         return None
     fragment = "" if _TRACKING.match(parts.fragment) else parts.fragment  # a live blog's item is a fragment
     return urlunsplit(("https", host + port, parts.path or "/", query, fragment))
+
+
+def _guid(entry: Entry) -> str | None:
+    """The feed's id of an item; where the reader put a link to no page of its own in its place, None."""
+    if entry.id is None or (entry.id == entry.meta.get("link") and address(entry.id) is None):
+        return None
+    return visible(without_surrogates(entry.id)) or None
 
 
 def _shared(pairs: Iterable[tuple[str | None, str]]) -> set[Hashable]:
