@@ -98,10 +98,10 @@ def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy 
     """The engine ``rules``: evidence and this page, no learnt weight."""
     pieces = [replace(e, weight=points(e, policy)) if e.counted else e for e in evidence]
     totals = dict.fromkeys(sides, 0.0)
-    for piece in _strongest(pieces):
+    for piece in _strongest(pieces, "frame"):
         totals[piece.side or ""] += piece.weight
     frame = _winner(totals, policy)
-    opinion_points = sum(e.weight for e in pieces if e.counted and e.effect == "opinion")
+    opinion_points = sum(piece.weight for piece in _strongest(pieces, "opinion"))
     opinion = opinion_points >= policy.opinion
     settled = tuple(_settle(e, frame, totals, policy) for e in pieces)
     frames = _shares(totals, policy)
@@ -110,12 +110,17 @@ def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy 
     return Answers(frame, opinion, voice, speaker, settled, frames, p_opinion)
 
 
-def _strongest(pieces: Sequence[Evidence]) -> list[Evidence]:
-    """Counted frame evidence; of pieces that overlap the weightiest of each side: no word counts twice."""
-    frames = [e for e in pieces if e.counted and e.effect == "frame" and e.side is not None]
-    frames.sort(key=lambda e: (-e.weight, e.start, e.end, e.rule or ""))
+def _strongest(pieces: Sequence[Evidence], effect: str) -> list[Evidence]:
+    """Counted evidence of one effect; of pieces that overlap the weightiest of each side.
+
+    No word counts twice. A frame without a side gives points to nobody; an opinion has none.
+    """
+    found = [e for e in pieces if e.counted and e.effect == effect]
+    if effect == "frame":
+        found = [e for e in found if e.side is not None]
+    found.sort(key=lambda e: (-e.weight, e.start, e.end, e.rule or ""))
     kept: list[Evidence] = []
-    for piece in frames:
+    for piece in found:
         if not any(k.side == piece.side and k.start < piece.end and piece.start < k.end for k in kept):
             kept.append(piece)
     return kept

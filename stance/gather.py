@@ -67,7 +67,7 @@ class Gatherer:
     def __init__(self, rulebook: Rulebook, *, trial: bool = False) -> None:
         self._rulebook = rulebook
         self._lexicon = Lexicon(rulebook, trial=trial)
-        self._matcher = TreeMatcher(rulebook)
+        self._matcher = TreeMatcher(rulebook, trial=trial)
         self._voice = VoiceStage(rulebook)
         self._sides = {side.id for side in rulebook.sides}
 
@@ -172,13 +172,12 @@ class Gatherer:
                 break
         if reason is None and found.mention and rule.effect == "frame":
             reason = NotCounted.MENTION
-        if (
-            reason is None
-            and rule.effect == "opinion"
-            and found.voice is not Voice.AUTHOR
-            and not found.expert
-        ):
-            reason = NotCounted.OTHER_VOICE
+        strength = rule.strength or "strong"
+        if reason is None and rule.effect == "opinion" and not (found.voice is Voice.AUTHOR or found.expert):
+            if self._may_be_expert(found.speaker) and strength == "strong":
+                strength = "weak"
+            else:
+                reason = NotCounted.OTHER_VOICE
         offset = seen.sentence.start
         return Evidence(
             rule=rule.id,
@@ -194,9 +193,13 @@ class Gatherer:
             because=rule.because,
             counted=reason is None,
             not_counted=reason,
-            strength=rule.strength or "strong",
+            strength=strength,
             main_clause=found.main,
         )
+
+    def _may_be_expert(self, speaker: Speaker | None) -> bool:
+        """Somebody named, on no side: often an expert whom an earlier sentence called so. Half a reason."""
+        return speaker is not None and speaker.text is not None and speaker.side == self._rulebook.others
 
     # -- the tree's say in voice -----------------------------------------------------------------------
 
