@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from stance.errors import StanceError
@@ -15,6 +16,9 @@ from stance.labels import Label
 MAJORITY: Final = "majority"
 TFIDF: Final = "tf-idf"
 VADER: Final = "vader sign"
+MINILM: Final = "minilm"
+_MOST_TOKENS: Final = 256
+_TEXTS: Final = 64  # embedded at once
 _SIGN: Final = 0.05  # VADER's own bound between a sentiment and none
 
 
@@ -34,25 +38,93 @@ def tfidf(train: Sequence[Labelled], test: Sequence[Labelled], seed: int = 0) ->
         StanceError: the training data hold one label only.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.pipeline import make_union
 
-    if len({item.label for item in train}) < 2:
-        raise StanceError("the training data hold one label only; a learnt baseline needs two or more")
     features = make_union(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True),
     )
-    fitted: Any = make_pipeline(
-        features, LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed)
-    )
-    fitted.fit([item.text for item in train], [str(item.label) for item in train])
+    x = features.fit_transform([item.text for item in train])
+    return _logistic(x, train, features.transform([item.text for item in test]), seed)
+
+
+def _logistic(x: Any, train: Sequence[Labelled], y: Any, seed: int) -> list[Answer]:
+    """Logistic regression with balanced classes, learnt on rows ``x`` of ``train``, asked for rows ``y``."""
+    from sklearn.linear_model import LogisticRegression
+
+    if len({item.label for item in train}) < 2:
+        raise StanceError("the training data hold one label only; a learnt baseline needs two or more")
+    fitted: Any = LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed)
+    fitted.fit(x, [str(item.label) for item in train])
     labels = [Label(name) for name in fitted.classes_]
     answers = []
-    for row in fitted.predict_proba([item.text for item in test]):
+    for row in fitted.predict_proba(y):
         best = int(row.argmax())
         answers.append(Answer(labels[best], frame_of(labels[best]), probability=float(row[best])))
     return answers
+
+
+class Embedder:
+    """Sentence embeddings from a small transformer in ONNX: the mean of its last layer over the tokens, of
+    length one, as MiniLM's makers do it.
+
+    Args:
+        folder: holds ``tokenizer.json`` and ``model.onnx`` (or ``onnx/model.onnx``); nothing is downloaded.
+
+    Raises:
+        StanceError: a library or a file is missing, or a file is not what it should be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            tokenizers = importlib.import_module("tokenizers")
+            onnxruntime = importlib.import_module("onnxruntime")
+        except ImportError as error:
+            raise StanceError(
+                f"{error.name} is not installed; `pip install 'stance[minilm]'` adds it"
+            ) from None
+        models = [path for path in (folder / "model.onnx", folder / "onnx" / "model.onnx") if path.is_file()]
+        if not models or not (folder / "tokenizer.json").is_file():
+            raise StanceError(
+                f"{folder}: needs tokenizer.json and model.onnx; put the ONNX files of a MiniLM there"
+            )
+        try:
+            self._tokenizer: Any = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._session: Any = onnxruntime.InferenceSession(
+                str(models[0]), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # both libraries raise bare exceptions of their own
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise StanceError(f"{folder}: not a readable ONNX model with its tokenizer ({told})") from None
+        self._tokenizer.enable_truncation(_MOST_TOKENS)
+        self._tokenizer.enable_padding()
+        self._inputs = {item.name for item in self._session.get_inputs()}
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        """Embeddings (texts, width)."""
+        import numpy as np
+
+        parts = []
+        for start in range(0, len(texts), _TEXTS):
+            found = self._tokenizer.encode_batch(list(texts[start : start + _TEXTS]))
+            mask = np.array([item.attention_mask for item in found], dtype=np.int64)
+            given = {
+                "input_ids": np.array([item.ids for item in found], dtype=np.int64),
+                "attention_mask": mask,
+                "token_type_ids": np.zeros_like(mask),
+            }
+            layer = self._session.run(None, {k: v for k, v in given.items() if k in self._inputs})[0]
+            mean = (layer * mask[..., None]).sum(axis=1) / np.maximum(mask.sum(axis=1, keepdims=True), 1)
+            parts.append(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9))
+        return np.vstack(parts)
+
+
+def minilm(
+    embedder: Embedder, train: Sequence[Labelled], test: Sequence[Labelled], seed: int = 0
+) -> list[Answer]:
+    """Sentence embeddings with logistic regression, balanced classes, nothing tuned."""
+    x = embedder([item.text for item in train])
+    return _logistic(x, train, embedder([item.text for item in test]), seed)
 
 
 def vader_sign(test: Sequence[Labelled]) -> list[Label]:

@@ -157,3 +157,8 @@ def coverage(labels: Sequence[str], p: Array, right: Array) -> Mapping[str, Curv
         for name in (EVERY, *dict.fromkeys(labels))
         if (mine := np.full(len(names), True) if name == EVERY else names == name).any()
     }
+
+
+def changing(curve: Curve) -> Curve:
+    """The first step, and those at which fewer answers are left than before."""
+    return tuple(k for i, k in enumerate(curve) if i == 0 or k.kept != curve[i - 1].kept)

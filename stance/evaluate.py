@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from stance import segment
-from stance.calibration import Calibration, Curve, calibrated
+from stance.calibration import Calibration, Curve, calibrated, changing
 from stance.calibration import coverage as coverage_curves
 from stance.classifier import Classifier
 from stance.document import Document
@@ -131,7 +131,9 @@ class Scores:
             "ece": None if self.calibration is None else self.calibration.to_dict(),
             "coverage": None
             if self.coverage is None
-            else {name: [kept.to_dict() for kept in curve] for name, curve in self.coverage.items()},
+            else {
+                name: [kept.to_dict() for kept in changing(curve)] for name, curve in self.coverage.items()
+            },
             "slices": {name: interval.to_dict() for name, interval in self.slices.items()},
         }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -320,3 +322,56 @@ def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vaderSentiment.vaderSentiment", None)
     with pytest.raises(StanceError, match="vaderSentiment is not installed"):
         baselines.vader_sign([item(0, N)])
+
+
+def test_embeddings_without_libraries_or_files_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = ModuleNotFoundError("no", name="onnxruntime")
+
+    def absent(name: str) -> Any:
+        raise missing
+
+    with monkeypatch.context() as patch:
+        patch.setattr(baselines.importlib, "import_module", absent)
+        with pytest.raises(StanceError, match=r"onnxruntime is not installed; .*stance\[minilm\]"):
+            baselines.Embedder(tmp_path)
+    libraries = SimpleNamespace(Tokenizer=None, InferenceSession=None)
+    monkeypatch.setattr(baselines.importlib, "import_module", lambda name: libraries)
+    with pytest.raises(StanceError, match=r"needs tokenizer.json and model.onnx"):
+        baselines.Embedder(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(b"x")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(StanceError, match="not a readable ONNX model"):
+        baselines.Embedder(tmp_path)
+
+
+def test_embeddings_are_means_over_the_tokens_that_are_words() -> None:
+    """A made-up encoder whose last layer is the token itself: padding must not count."""
+
+    class Encoder:
+        def encode_batch(self, texts: list[str]) -> list[Any]:
+            width = max(len(text.split()) for text in texts)
+            rows = [[len(word) for word in text.split()] for text in texts]
+            return [
+                SimpleNamespace(
+                    ids=r + [0] * (width - len(r)), attention_mask=[1] * len(r) + [0] * (width - len(r))
+                )
+                for r in rows
+            ]
+
+    class Session:
+        def run(self, _: None, given: dict[str, Any]) -> list[Any]:
+            assert set(given) == {"input_ids", "attention_mask"}
+            ids = given["input_ids"].astype(float)
+            return [np.stack([ids, np.ones_like(ids), 9.0 * (ids == 0)], axis=-1)]
+
+    embedder = object.__new__(baselines.Embedder)
+    embedder._tokenizer, embedder._session = Encoder(), Session()
+    embedder._inputs = {"input_ids", "attention_mask"}
+    found = embedder(["a bbb", "cc cc cc cc"])
+    wanted = np.array([2.0, 1.0, 0.0]) / np.sqrt(5.0)
+    assert np.allclose(found, [wanted, wanted])
+    train = [item(0, K, "a a"), item(1, N, "longword longword")]
+    answers = baselines.minilm(embedder, train, [item(2, N, "b b b"), item(3, N, "longwort")])
+    assert [answer.label for answer in answers] == [K, N]

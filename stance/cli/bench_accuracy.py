@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from stance.cli.root import complain
 from stance.errors import StanceError
 
 if TYPE_CHECKING:
+    from stance.baselines import Embedder
     from stance.evaluate import Answer, RulePrecision, Scores
     from stance.evidence import Verdict
     from stance.gold import Labelled
@@ -48,6 +50,12 @@ _SHOWN_IDS: Final = 3
     help="Leave training sentences out that stand in the data too, instead of refusing.",
 )
 @click.option(
+    "--minilm",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Another baseline: embeddings of the model in DIR (model.onnx, tokenizer.json).",
+)
+@click.option(
     "--plots",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
@@ -62,6 +70,7 @@ def command(
     engines: tuple[bench.Version, ...],
     train: tuple[Path, ...],
     drop_overlap: bool,
+    minilm: Path | None,
     plots: Path | None,
     fields: Mapping[str, str],
     labels: Mapping[str, str],
@@ -69,10 +78,11 @@ def command(
     markdown_file: Path | None,
 ) -> None:
     """Engines and baselines side by side on labelled JSONL or TSV (default: the bundled seeds)."""
-    from stance import evaluate
+    from stance import baselines, evaluate
 
     if plots is not None:
         bench_plots.check_available()
+    embedder = None if minilm is None else baselines.Embedder(minilm)
     names = bench.Names(fields, labels)
     corpus = bench.read(data, names)
     report = bench.started(ctx, "accuracy", corpus)
@@ -82,7 +92,7 @@ def command(
         complain(f"{entry.name}: {len(corpus.gold)} sentences")
         systems[entry.name] = corpus.verdicts(classifier, report)
         bench.noted(report, entry, classifier, corpus)
-    systems |= _baselines(training, corpus.gold, report)
+    systems |= _baselines(training, corpus.gold, report, embedder)
     parts = {"": corpus.gold}
     if corpus.seeds:
         parts = {
@@ -141,7 +151,7 @@ def _training(
 
 
 def _baselines(
-    train: Sequence[Labelled], gold: Sequence[Labelled], report: Report
+    train: Sequence[Labelled], gold: Sequence[Labelled], report: Report, embedder: Embedder | None
 ) -> dict[str, Sequence[Verdict | Label | Answer]]:
     from stance import baselines
 
@@ -151,14 +161,19 @@ def _baselines(
     result: dict[str, Sequence[Verdict | Label | Answer]] = {}
     if train:
         result[baselines.MAJORITY] = baselines.majority(train, gold)
-        complain(f"{baselines.TFIDF}: {len(train)} training sentences")
-        try:
-            result[baselines.TFIDF] = baselines.tfidf(train, gold)
-        except StanceError as fault:
-            skipped(baselines.TFIDF, fault)
+        learnt = {baselines.TFIDF: baselines.tfidf}
+        if embedder is not None:
+            learnt[baselines.MINILM] = partial(baselines.minilm, embedder)
+        for name, method in learnt.items():
+            complain(f"{name}: {len(train)} training sentences")
+            try:
+                result[name] = method(train, gold)
+            except StanceError as fault:
+                skipped(name, fault)
     else:
         result[f"{baselines.MAJORITY} of the data"] = baselines.majority(gold, gold)
-        skipped(baselines.TFIDF, "give labelled sentences with --train")
+        for name in (baselines.TFIDF, *((baselines.MINILM,) if embedder is not None else ())):
+            skipped(name, "give labelled sentences with --train")
     try:
         result[baselines.VADER] = baselines.vader_sign(gold)
     except StanceError as fault:

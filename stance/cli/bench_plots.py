@@ -15,8 +15,16 @@ from stance.errors import StanceError
 if TYPE_CHECKING:
     from stance.evaluate import RulePrecision, Scores
 
-# Distinct for colour-blind readers (Okabe & Ito); labels in the order of the codebook's table.
-_COLORS: Final = ("#999999", "#0072b2", "#d55e00", "#009e73", "#000000", "#cc79a7")
+# Distinct for colour-blind readers (Okabe & Ito).
+_MAIN: Final = "#0072b2"
+_BAND: Final = "#cccccc"
+_COLORS: Final = {
+    "every label": "#000000",
+    "neutral_report": "#999999",
+    "pro_kyiv": "#0072b2",
+    "pro_moscow": "#d55e00",
+    "analytical_opinion": "#009e73",
+}
 _PANEL: Final = 3.4  # inches
 _FEW_HITS: Final = 5
 _MOST_RULES: Final = 40
@@ -82,6 +90,9 @@ def _picture(panels: Mapping[str, Any], draw: Callable[[Any, Any], None], size: 
             ax.set_title(name)
         for ax in axes[len(panels) :]:
             ax.set_visible(False)
+        handles, names = axes[0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, names, loc="outside lower center", ncols=len(handles), frameon=False)
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
@@ -113,16 +124,16 @@ def _reliability(ax: Any, scores: Scores) -> None:
     assert scores.calibration is not None
     bins = scores.calibration.bins
     p = [part.probability for part in bins]
-    ax.plot([0, 1], [0, 1], color="#cccccc", linewidth=1)
+    ax.plot([0, 1], [0, 1], color=_BAND, linewidth=1)
     ax.vlines(
         p,
         [part.perfect_low for part in bins],
         [part.perfect_high for part in bins],
-        color="#cccccc",
+        color=_BAND,
         linewidth=7,
         label="perfect predictor, 95%",
     )
-    ax.plot(p, [part.right for part in bins], "o-", color=_COLORS[1], markersize=4, label="found")
+    ax.plot(p, [part.right for part in bins], "o-", color=_MAIN, markersize=4, clip_on=False, label="found")
     for part in bins:
         ax.annotate(
             str(part.sentences),
@@ -135,21 +146,23 @@ def _reliability(ax: Any, scores: Scores) -> None:
     low, high = scores.calibration.perfect_low, scores.calibration.perfect_high
     note = f"ECE {scores.calibration.error:.3f}\n(perfect: {low:.3f} to {high:.3f})"
     ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right")
-    ax.legend(loc="upper left", frameon=False)
 
 
 def _coverage(ax: Any, scores: Scores) -> None:
     """Precision of what is left when improbable answers go to a person, by label."""
-    for (name, curve), color in zip(sorted((scores.coverage or {}).items()), _COLORS, strict=False):
-        points = [kept for kept in curve if kept.kept >= _FEW_KEPT]
+    from stance.calibration import EVERY
+
+    for name, color in _COLORS.items():
+        points = [kept for kept in (scores.coverage or {}).get(name, ()) if kept.kept >= _FEW_KEPT]
         ax.plot(
             [kept.coverage for kept in points],
             [kept.precision for kept in points],
+            ":" if name == EVERY else "-",
             color=color,
             label=name,
+            clip_on=False,
         )
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the answers kept", ylabel="precision of those kept")
-    ax.legend(loc="lower left", frameon=False)
 
 
 def _rules(ax: Any, rows: Sequence[tuple[str, RulePrecision]]) -> None:
@@ -157,8 +170,8 @@ def _rules(ax: Any, rows: Sequence[tuple[str, RulePrecision]]) -> None:
     ranked = sorted(rows, key=lambda row: (row[1].precision, row[1].hits, row[0]))
     for place, (_, row) in enumerate(ranked):
         low, high = wilson(row.right, row.hits)
-        ax.plot([low, high], [place, place], color="#bbbbbb", linewidth=3, solid_capstyle="butt")
-        ax.plot([row.precision], [place], "o", color=_COLORS[1], markersize=4)
+        ax.plot([low, high], [place, place], color=_BAND, linewidth=3, solid_capstyle="butt")
+        ax.plot([row.precision], [place], "o", color=_MAIN, markersize=4)
     ax.set_yticks(range(len(ranked)), [f"{rule} ({row.hits})" for rule, row in ranked])
     ax.set(
         xlim=(0, 1.02),
