@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -103,7 +104,8 @@ class TreebankSentence:
 class Settings:
     """Everything that decides what the trained pipeline is. ``rows`` are the embedding tables'
     rows for norm, prefix, suffix and shape; ``stop`` ends the run before the learning rate of
-    ``steps`` updates has run down."""
+    ``steps`` updates has run down. ``silver_share`` is the share of words that come from sentences
+    whose trees another parser drew, ``silver_end`` the share in the last fifth of the run."""
 
     width: int = 96
     depth: int = 4
@@ -126,11 +128,21 @@ class Settings:
     dropout: float = 0.2
     tag_every: int = 3
     augment: bool = True
+    silver_share: float = 0.0
+    silver_end: float = 0.0
     seed: int = 0
 
 
 REFERENCE = Settings()
-SHIPPED = Settings(width=64, rows=(8000, 1000, 4000, 2500), shared_types=True)
+SHIPPED = Settings(
+    width=72,
+    rows=(14000, 1500, 5000, 3000),
+    shared_types=True,
+    steps=8000,
+    dropout=0.1,
+    silver_share=0.65,
+    silver_end=0.35,
+)
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -413,12 +425,19 @@ def build(settings: Settings) -> Language:
     infixes = [*(nlp.Defaults.infixes or []), r"(?<=[0-9])[-–](?=[A-Za-z])", r"(?<=[A-Za-z])[-–](?=[0-9])"]
     tokenizer: Any = nlp.tokenizer
     tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
+    # Norms by spelling alone: an exception's own norm ("did" in "didn't" is "do") would make the one
+    # embedding of equal words depend on which of them a batch holds first.
+    norm = nlp.vocab.strings["NORM"]
+    tokenizer.rules = {
+        text: [{key: value for key, value in piece.items() if key != norm} for piece in pieces]
+        for text, pieces in tokenizer.rules.items()
+    }
     return nlp
 
 
 def as_doc(nlp: Language, sentence: TreebankSentence) -> Doc:
-    """The treebank's words as an unparsed Doc, read by the tokenizer where it parts them alike
-    (it also sets norms such as n't → not), else put together from the words."""
+    """The treebank's words as an unparsed Doc, read by the tokenizer where it parts them alike, else
+    put together from the words."""
     from spacy.tokens import Doc
 
     doc = nlp.make_doc(sentence.text)
@@ -513,12 +532,13 @@ def train(
     seed: int = 0,
     progress: Progress | None = None,
     settings: Settings = SHIPPED,
+    silver: Path | None = None,
 ) -> dict[str, Any]:
     """Train ``settings`` on the train files, keep the best of the checkpoints on the dev files and
     write it to ``out``; returns what happened (settings, the checkpoints' figures, seconds).
 
     ``steps`` (updates of about ``settings.batch_words`` words, run to the end) and ``seed`` override
-    the settings.
+    the settings. ``silver`` is a CoNLL-U file of parsed raw text, mixed in as the settings say.
     """
     from thinc.api import fix_random_seed, use_ops
 
@@ -527,15 +547,33 @@ def train(
         settings = replace(settings, steps=steps, stop=None)
     say = progress or (lambda message: None)
     corpus = read_treebank(treebank, TRAIN_FILES)
+    parsed = read_silver(silver) if silver else []
     dev = {stem: read_treebank(treebank, [stem]) for stem in DEV_FILES}
     fix_random_seed(seed)
     # numpy's own matrix product is about twice as fast as the default one on common processors.
     with use_ops("numpy", use_blis=False):
-        return _train(corpus, dev, out, settings, say)
+        return _train(corpus, parsed, dev, out, settings, say)
+
+
+def read_silver(path: Path) -> list[TreebankSentence]:
+    """Sentences of raw text with the trees of another parser; raises ``StanceError`` without the file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise StanceError(
+            f"{path}: the parsed sentences cannot be read ({_reason(error)});"
+            " write them with models/pipeline/teacher.py"
+        ) from None
+    return list(read_conllu(text, "silver"))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _train(
     corpus: list[TreebankSentence],
+    silver: list[TreebankSentence],
     dev: dict[str, list[TreebankSentence]],
     out: Path,
     settings: Settings,
@@ -551,8 +589,11 @@ def _train(
     optimizer: Optimizer = Adam(
         learn_rate=settings.learn_rate, L2=0.01, L2_is_weight_decay=True, grad_clip=1.0, use_averages=True
     )
-    rng = random.Random(settings.seed)
-    batches = _batches(nlp, corpus, plain, settings, rng)
+    batches = _mixed(
+        _examples(nlp, corpus, plain, settings, random.Random(settings.seed)),
+        _examples(nlp, silver, [], settings, random.Random(settings.seed + 1)) if silver else None,
+        settings,
+    )
     checkpoints: list[dict[str, float]] = []
     best = -1.0
     began = time.perf_counter()
@@ -576,7 +617,12 @@ def _train(
             shown = ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items())
             say(f"step {step}: {shown}; loss {losses.get('parser', 0.0):.0f}; {seconds:.0f} s")
     _trim(out)
-    record = {"settings": asdict(settings), "checkpoints": checkpoints, "best": best}
+    record = {
+        "settings": asdict(settings),
+        "silver sentences": len(silver),
+        "checkpoints": checkpoints,
+        "best": best,
+    }
     describe(out, record)
     return record
 
@@ -587,10 +633,12 @@ def describe(folder: Path, record: dict[str, Any]) -> None:
     meta = json.loads(path.read_text(encoding="utf-8"))
     meta |= {
         "name": "ud_news_sm",
-        "version": "1.0.0",
+        "version": "1.1.0",
         "description": "Universal Dependencies trees, UPOS, features and lemmas for single English sentences",
         "spacy_version": ">=3.8,<3.9",
         "license": "CC BY-SA 4.0",
+        "notes": f"Learnt from EWT, GUM and {record['silver sentences']} sentences of raw text with trees"
+        " drawn by a larger parser that is not included; none of their text is included either.",
         "sources": [
             {"name": f"UD English-{name.upper()} {stem}", "license": licence, "sha256": DIGESTS[stem]}
             for stem in (*TRAIN_FILES, *DEV_FILES)
@@ -611,26 +659,42 @@ def _rate(settings: Settings, step: int) -> float:
     return settings.learn_rate * (1 - 0.95 * done)
 
 
-def _batches(
+def _mixed(
+    gold: Iterator[Example], silver: Iterator[Example] | None, settings: Settings
+) -> Iterator[list[Example]]:
+    """Batches of about ``batch_words`` words; of each, silver takes its share."""
+    for step in itertools.count(1):
+        late = step > 0.8 * settings.steps
+        share = (settings.silver_end if late else settings.silver_share) if silver else 0.0
+        batch = _take(gold, (1 - share) * settings.batch_words)
+        if silver and share:
+            batch += _take(silver, share * settings.batch_words)
+        yield batch
+
+
+def _take(examples: Iterator[Example], words: float) -> list[Example]:
+    """The next examples, until they have so many words."""
+    taken: list[Example] = []
+    while words > 0:
+        taken.append(next(examples))
+        words -= len(taken[-1].reference)
+    return taken
+
+
+def _examples(
     nlp: Language,
     corpus: list[TreebankSentence],
     plain: list[Example],
     settings: Settings,
     rng: random.Random,
-) -> Iterator[list[Example]]:
-    """Endless shuffled batches of about ``batch_words`` words."""
+) -> Iterator[Example]:
+    """All sentences in a new order again and again. ``plain`` holds those already made into examples."""
     order = list(range(len(corpus)))
-    batch: list[Example] = []
-    words = 0
     while True:
         rng.shuffle(order)
         for index in order:
             sentence = augmented(corpus[index], rng) if settings.augment else corpus[index]
-            batch.append(plain[index] if sentence is corpus[index] else as_example(nlp, sentence))
-            words += len(sentence.words)
-            if words >= settings.batch_words:
-                yield batch
-                batch, words = [], 0
+            yield plain[index] if plain and sentence is corpus[index] else as_example(nlp, sentence)
 
 
 def _add_lemmatizer(nlp: Language, corpus: list[TreebankSentence]) -> None:
@@ -952,6 +1016,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     training.add_argument("--steps", type=int, default=None, help="updates (default: as configured)")
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--reference", action="store_true", help="train the reference instead")
+    training.add_argument("--silver", type=Path, default=None, help="raw text parsed by the teacher")
     measuring = commands.add_parser("evaluate", help="measure a pipeline on the test files")
     measuring.add_argument("--treebank", type=Path, required=True, help="folder of the .conllu files")
     measuring.add_argument("--pipeline", type=Path, required=True, help="folder of the pipeline")
@@ -971,6 +1036,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seed=options.seed,
                 progress=lambda message: print(message, flush=True),
                 settings=settings,
+                silver=options.silver,
             )
         else:
             parts = [options.only] if options.only else PARTS

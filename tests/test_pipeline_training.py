@@ -146,6 +146,8 @@ def test_the_command_says_what_is_wrong_in_one_line(
 ) -> None:
     assert training.main(["train", "--treebank", str(tmp_path), "--out", str(tmp_path / "en")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(StanceError, match=r"none\.conllu: the parsed sentences cannot be read"):
+        training.read_silver(tmp_path / "none.conllu")
     assert training.main(["evaluate", "--treebank", str(tmp_path), "--pipeline", str(tmp_path)]) == 1
     assert "no pipeline there" in capsys.readouterr().err
 
@@ -216,6 +218,32 @@ def test_each_word_of_a_batch_is_embedded_alike_with_and_without_sharing() -> No
     assert abs(outputs[0]).max() > 0.01
 
 
+def test_a_norm_depends_on_the_spelling_alone() -> None:
+    """Equal words share one embedding, so they must have one norm wherever they stand."""
+    nlp = training.build(Settings(width=16, depth=1, rows=(50, 50, 50, 50)))
+    doc = nlp.make_doc("He did not, he didn't; she can, we cannot, they can't: I ’m, I'm, 9am.")
+    norms: dict[str, set[str]] = {}
+    for token in doc:
+        norms.setdefault(token.text, set()).add(token.norm_)
+    assert norms["did"] == {"did"}
+    assert norms["n't"] == {"n't"}
+    assert all(len(found) == 1 for found in norms.values())
+
+
+def test_parsed_raw_text_takes_its_share_of_a_batch(sentences: list[TreebankSentence]) -> None:
+    settings = Settings(batch_words=60, steps=10, augment=False, silver_share=0.5, silver_end=0.0)
+    nlp = training.build(Settings(width=16, depth=1, rows=(50, 50, 50, 50)))
+    gold, silver = (
+        training._examples(nlp, [sentence], [], settings, random.Random(0)) for sentence in sentences
+    )
+    batches = training._mixed(gold, silver, settings)
+    shares = []
+    for _ in range(10):
+        words = [len(example.reference) for example in next(batches)]
+        shares.append((sum(n for n in words if n == 8), sum(n for n in words if n == 3)))
+    assert shares == [(32, 30)] * 8 + [(64, 0)] * 2
+
+
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline trained for a few steps on the two toy sentences."""
@@ -225,12 +253,19 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stem in (*training.TRAIN_FILES, *training.DEV_FILES):
         (folder / f"{stem}.conllu").write_bytes(CONLLU.encode())
         patch.setitem(training.DIGESTS, stem, digest)
-    settings = Settings(
-        width=16, depth=1, rows=(50, 50, 50, 50), shared_types=True, batch_words=10, min_action_freq=1
-    )
+    (folder / "silver.conllu").write_text(CONLLU, encoding="utf-8")
+    shape = {"width": 16, "depth": 1, "rows": (50, 50, 50, 50), "min_action_freq": 1}
+    settings = Settings(**shape, shared_types=True, batch_words=10, silver_share=0.5)  # type: ignore[arg-type]
     messages: list[str] = []
     try:
-        training.train(folder, folder / "en", steps=4, progress=messages.append, settings=settings)
+        training.train(
+            folder,
+            folder / "en",
+            steps=4,
+            progress=messages.append,
+            settings=settings,
+            silver=folder / "silver.conllu",
+        )
     finally:
         patch.undo()
     assert messages[-1].startswith("step 4: ")
@@ -253,6 +288,7 @@ def test_a_trained_pipeline_says_what_it_is(toy: Path) -> None:
     meta = json.loads((toy / "meta.json").read_text(encoding="utf-8"))
     assert meta["license"] == "CC BY-SA 4.0"
     assert meta["training"]["settings"]["steps"] == 4
+    assert meta["training"]["silver sentences"] == 2
     assert {source["sha256"] for source in meta["sources"]} <= {*training.DIGESTS.values()} | {
         hashlib.sha256(CONLLU.encode()).hexdigest()
     }

@@ -36,12 +36,21 @@ def command() -> None:
 @click.option("--steps", type=click.IntRange(min=1), help="Updates (default: as configured, about an hour).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Start of the random numbers.")
 @click.option("--reference", is_flag=True, help="Train the reference to compare with instead.")
-def train(treebank: Path, out: Path, steps: int | None, seed: int, reference: bool) -> None:
+@click.option(
+    "--silver",
+    type=click.Path(path_type=Path),
+    help="Sentences parsed by the teacher (CoNLL-U), to learn from as well.",
+)
+def train(
+    treebank: Path, out: Path, steps: int | None, seed: int, reference: bool, silver: Path | None
+) -> None:
     """Train the pipeline on a folder of Universal Dependencies treebanks."""
     from stance import pipeline_training as training
 
     settings = training.REFERENCE if reference else training.SHIPPED
-    training.train(_there(treebank), out, steps=steps, seed=seed, progress=complain, settings=settings)
+    training.train(
+        _there(treebank), out, steps=steps, seed=seed, progress=complain, settings=settings, silver=silver
+    )
 
 
 @command.command(
