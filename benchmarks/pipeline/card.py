@@ -128,7 +128,7 @@ def main() -> None:
         "accuracy": accuracy(report),
         "relations": relations(report),
         "robustness": robustness(report),
-        "speed": speed(report),
+        "speed": speed(report) if "speed" in report else "Not yet measured for these weights.",
         "frontier": frontier(runs),
     }
     for name, content in made.items():
