@@ -117,6 +117,17 @@ def test_copies_are_grouped_and_counted_once(store: Store) -> None:
     assert [entry.id for entry in store.items()] == [1, 3, 5]
 
 
+def test_only_what_is_labelled_has_copies(store: Store) -> None:
+    story = words(0, 200)
+    put(store, item(1, story, state="waiting"))
+    put(store, item(2, f"{story} And more."))
+    put(store, item(3, story))
+    assert [entry.copy_of for entry in store.items(copies=True)] == [None, 2]
+    settled = item(1, story, name="n1")
+    store.settle(1, settled, NOW, MAKER, verdicts(story))
+    assert [(entry.id, entry.copy_of) for entry in store.items(copies=True)] == [(1, 2), (2, None), (3, 2)]
+
+
 def test_sketches_estimate_common_wording() -> None:
     one, other = words(0, 1000), words(500, 1000)  # a third of all sequences is common
     assert abs(similarity(sketch(one), sketch(other)) - 1 / 3) < 0.15

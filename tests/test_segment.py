@@ -52,7 +52,7 @@ def test_nothing_but_white_space_is_lost(text: str) -> None:
 @given(TEXTS)
 @example("“A b. C\n\nD e.” F")
 @example("He called it “war and left. Then she said ‘no’.")
-@example("“ \"”\n\n'' \" .” .\"")
+@example('“ "”\n\n\'\' " .” ."')
 def test_quotations_of_a_document_are_well_formed(text: str) -> None:
     sentences = split(text)
     for found in sentences:

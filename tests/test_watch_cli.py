@@ -318,3 +318,17 @@ def test_kills_at_any_moment_leave_the_same_rows(server: Server, tmp_path: Path)
     last = process(*urls, "--once", "--store", path)
     last.communicate(timeout=120)
     assert rows(path) == rows(whole)
+
+
+def test_the_schema_and_the_query_of_the_readme(server: Server, tmp_path: Path) -> None:
+    watch(server.feed("/a", numbered(1)))
+    tables = CliRunner().invoke(cli, ["schema", "--store"]).stdout
+    for name in ("feeds", "items", "sentences", "verdicts", "decisions"):
+        assert f"CREATE TABLE {name} (" in tables
+    readme = Path(stance.__file__).parent.parent / "README.md"
+    if not readme.is_file():
+        pytest.skip("the README is not beside an installed package")
+    query = readme.read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
+    with sqlite3.connect(tmp_path / "monitor.db") as db:
+        found = {(outlet, label): count for outlet, label, count in db.execute(query)}
+    assert found == {("The Feed", "neutral_report"): 3, ("The Feed", "pro_kyiv"): 1}

@@ -8,7 +8,7 @@ not committed is found again in the feed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from stance.errors import StanceError
@@ -107,7 +107,7 @@ class Store(Database):
                 ),
             )
             assert cursor.lastrowid is not None
-            self._sketched(cursor.lastrowid, item.sketch)
+            self._sketched(cursor.lastrowid, item)
             self._label(cursor.lastrowid, now, maker, verdicts, item.state)
             return cursor.lastrowid
 
@@ -126,7 +126,7 @@ class Store(Database):
                     *(item.state, item.note, item.tries, copy_of, near, item_id),
                 ),
             )
-            self._sketched(item_id, item.sketch)
+            self._sketched(item_id, item)
             self._label(item_id, now, maker, verdicts, item.state)
 
     def relabel(self, item_id: int, now: str, maker: Maker, verdicts: Iterable[Verdict]) -> None:
@@ -186,10 +186,11 @@ class Store(Database):
         first = self._value("SELECT coalesce(copy_of, id) FROM items WHERE id = ?", (-best[1],))
         return first, round(best[0], 4)
 
-    def _sketched(self, item_id: int, hashes: Sequence[int]) -> None:
-        self._db.executemany(
-            "INSERT OR IGNORE INTO sketches (hash, item_id) VALUES (?, ?)", [(h, item_id) for h in hashes]
-        )
+    def _sketched(self, item_id: int, item: NewItem) -> None:
+        """Remember what copies of the item will be known by; only what is labelled has copies."""
+        if item.state == "labelled":
+            rows = [(value, item_id) for value in item.sketch]
+            self._db.executemany("INSERT OR IGNORE INTO sketches (hash, item_id) VALUES (?, ?)", rows)
 
     def _label(self, item_id: int, now: str, maker: Maker, verdicts: Iterable[Verdict], state: str) -> None:
         if state != "labelled":

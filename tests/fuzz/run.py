@@ -14,13 +14,27 @@ from pathlib import Path
 INSTRUMENTED = {
     "splitter": ["stance.segment"],
     "quotation": ["stance.segment"],
-    "rules": ["stance.ruleyaml", "stance.ruleread", "stance.rulefiles", "stance.phrases", "stance.ruleshapes"],
+    "rules": [
+        "stance.ruleyaml",
+        "stance.ruleread",
+        "stance.rulefiles",
+        "stance.phrases",
+        "stance.ruleshapes",
+    ],
     "model": ["stance.model", "json"],
     "readers": ["stance.sources", "json", "csv"],
     "feed": ["stance.sources.worker", "fastfeedparser"],
     "page": ["stance.sources.worker", "trafilatura", "htmldate", "justext"],
 }
-LENGTH = {"splitter": 300, "quotation": 300, "rules": 700, "model": 600, "readers": 600, "feed": 4000, "page": 6000}
+LENGTH = {
+    "splitter": 300,
+    "quotation": 300,
+    "rules": 700,
+    "model": 600,
+    "readers": 600,
+    "feed": 4000,
+    "page": 6000,
+}
 
 
 def main() -> None:
