@@ -239,6 +239,7 @@ class Gatherer:
                     if mention.first <= last and first <= mention.last:
                         first, last = min(first, mention.first), max(last, mention.last)
                 speaker, expert = self._voice.name(seen.scan, first, last + 1, seen.before)
+        speaker, expert = self._voice.better(seen.voices, place, speaker, expert)
         root = tree.heads[anchor] == anchor
         voice = Voice(match.rule.voice or "attributed")
         return Scope(start, end, voice, speaker, place, match.rule.id, root, expert)

@@ -35,6 +35,7 @@ from stance.rulebook import Actor, Rule, Rulebook
 _TOKEN: Final = re.compile(rf"{WORD.pattern}|[^\w\s]|_")
 _QUOTES: Final = frozenset("\"'“”‘’«»„‟‹›`")
 _DASHES: Final = frozenset("–—―")
+_DASH: Final = "—"
 _SKIPPED: Final = _QUOTES | frozenset("-‐‑")
 _POSSESSIVE: Final = "'s"
 _FINAL: Final = frozenset(".!?…)]") | _QUOTES
@@ -83,6 +84,10 @@ class Tokens:
             self.words = list(map(str.lower, self.raw))
         words = self.words
         self.positions: dict[str, list[int]] = {}
+        if " - " in text:  # a hyphen written for a dash
+            for index, raw in enumerate(self.raw):
+                if raw == "-" and text[self.starts[index] - 1 : self.ends[index] + 1] == " - ":
+                    words[index] = _DASH
         positions = self.positions
         for index, word in enumerate(words):
             if word in positions:
@@ -96,7 +101,16 @@ class Tokens:
         self.first_word = first
         while last and words[last - 1] in _FINAL:
             last -= 1
-        self.last_word = last
+        self.last_word = self._before_tag(last) if words and words[-1] == ")" else last
+
+    def _before_tag(self, last: int) -> int:
+        """Where the sentence ends before a closing tag in capitals, "(VIDEO)"; without one, ``last``."""
+        for i in range(len(self.words) - 2, max(-1, len(self.words) - 7), -1):
+            if self.words[i] == "(":
+                return i
+            if self.raw[i][0].isalpha() and not self.raw[i].isupper():
+                break
+        return last
 
     def __getattr__(self, name: str) -> list[int]:
         # Called only while the slot is empty.

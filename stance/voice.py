@@ -8,15 +8,16 @@ A quotation beats indirect speech; the narrowest scope wins.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stance.document import Quotation, Sentence
 from stance.evidence import Speaker
 from stance.labels import Voice
 from stance.lexicon import Hit, Mention, Scan, Tokens
-from stance.phrases import PhraseParser, Word
+from stance.phrases import WORD, PhraseParser, Word, lower
 from stance.rulebook import Rulebook
 
 # Words of grammar, not of the domain: they end the noun phrase in which a speaker is looked for.
@@ -25,23 +26,55 @@ _BREAKS: Final = frozenset(
     "whose until unless so or for with despite".split()
 )
 _SUBORDINATORS: Final = frozenset(
-    "after when while since because although though if before until unless whereas where".split()
+    "after when while since because although though if before until unless whereas where as".split()
 )
 _PRONOUNS: Final = frozenset("he she they it his her their its him them".split())
 _PERSON_PRONOUNS: Final = frozenset("he she him her his".split())
 _DEFINITE: Final = frozenset("the this his her their its".split())
 _FIRST_PERSON: Final = frozenset("i we my our us me".split())
+_WE: Final = frozenset(("i", "we", "us"))
 # Auxiliaries and adverbs between a speaker and the verb.
 _BEFORE_VERB: Final = frozenset(
     "has have had is was were are be been being also later then still again now would could will may might "
     "must should can 'd 've 's not never further earlier already once just even only".split()
 )
+_FINITE: Final = frozenset("is was were are has have had will would could can".split())
 _RELATIVES_OF_OBJECTS: Final = frozenset(("that", "which", "who", "whom"))
 _PREPOSITIONS: Final = frozenset("of for in to with from by at on against near".split())
 _RELATIVES: Final = frozenset(("which", "who"))
 # How many surnames a document keeps in mind.
 MAX_NAMES: Final = 64
 _CLAUSE_END: Final = frozenset(";")
+_SMALL: Final = (
+    _BREAKS | _BEFORE_VERB | _PREPOSITIONS | _PRONOUNS | frozenset("the a an as 's this these which".split())
+)
+_AND: Final = frozenset(("and", "but", "then", "or"))
+_DASHES: Final = frozenset("-–—")
+_ARTICLES: Final = frozenset("the a an".split())
+_PARTICLES: Final = frozenset(
+    "the a an its his her their our some several many most other all both of top senior".split()
+)
+# What may come first in a speaker's phrase that stands after its verb, besides a name.
+_NOUN_STARTS: Final = _PARTICLES | frozenset("one another two three four five local this that these".split())
+# A sentence that begins with one of these has its subject after the first comma.
+_SOURCE_WORDS: Final = frozenset("according to as".split())
+_ADJUNCTS: Final = frozenset(
+    "in on at after during earlier later meanwhile speaking addressing while as since following asked "
+    "commenting when before amid despite although though yesterday today last late early previously "
+    "moreover however furthermore additionally also still yet again instead for by with from "
+    "under over prior ahead according".split()
+)
+# How many tokens a subject may have where nothing else ends it.
+_SUBJECT_WORDS: Final = 10
+# A turn of a conversation in print: "NAME: …", "Q: …"; or, where one was open before, "Name: …".
+_TURN: Final = re.compile(r"\W{0,5}((?:[A-Z][A-Z.'’-]{1,30}(?: [A-Z][A-Z.'’-]{1,30}){0,3}|Q|A)):\s\W{0,5}\w")
+_NAMED_TURN: Final = re.compile(r"\W{0,5}([A-Z][\w'’-]{1,30}(?: [A-Z][\w.'’-]{0,30}){0,3}):\s\W{0,5}[A-Z]")
+# Labels of the press before a colon, which are nobody's turn.
+_LABELS: Final = frozenset(
+    "analysis breaking correction editorial exclusive explainer factbox live more note opinion photo photos "
+    "picture read related report summary update updates updated video videos warning watch".split()
+)
+_STOPS: Final = (".", "!", "?", "…", '."', ".”", '?"', "?”", '!"', "!”")
 _OPENING: Final = frozenset("\"“«‘'`„‹(")
 _AFTER_SPEAKER: Final = (_OPENING | frozenset(":;—–.")) - frozenset("'’")
 _CLOSING: Final = frozenset("\"”»’')›")
@@ -50,7 +83,8 @@ _PERSON_KINDS: Final = frozenset(("leader", "official", "person"))
 # A quotation of fewer words than this, with nobody speaking in the sentence, is a mention or a distance.
 SHORT_QUOTATION_WORDS: Final = 5
 # Share of a sentence's words inside marks from which its main content counts as quoted.
-QUOTED_SHARE: Final = 0.5
+QUOTED_SHARE: Final = 0.6
+QUOTED_SHARE_FROM_START: Final = 0.45  # where the sentence begins inside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +103,19 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What may cross from one sentence to the next: who spoke last and whom a pronoun may mean."""
+    """What may cross from one sentence to the next: who spoke last and whom a pronoun may mean.
+
+    ``body`` is the office or officer that "the ministry" or "the official" may mean, ``turn`` the speaker
+    of a conversation in print, which has no quotation marks.
+    """
 
     speaker: Speaker | None = None
     expert: bool = False
     person: Speaker | None = None
     person_expert: bool = False
+    body: Speaker | None = None
+    turn: Speaker | None = None
+    paragraph: int = 0
     names: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
 
@@ -126,19 +167,18 @@ class VoiceStage:
 
     def surface(self, sentence: Sentence, scan: Scan, context: Context) -> Voices:
         """Scopes from voice rules and quotation marks, without a tree."""
-        scopes = []
+        scopes: list[Scope] = []
         for hit in scan.hits:
             if hit.rule.effect == "voice" and not _inside(hit.start, hit.end, sentence.quotations):
-                scope = self._scope(sentence, scan, hit, context)
-                if any(c.isalnum() for c in sentence.text[scope.start : scope.end]):
+                scope = self._scope(sentence, scan, hit, context, scopes)
+                if scope is not None and any(c.isalnum() for c in sentence.text[scope.start : scope.end]):
                     scopes.append(scope)
         return self.assemble(sentence, scan, tuple(scopes), context)
 
     def assemble(self, sentence: Sentence, scan: Scan, scopes: tuple[Scope, ...], context: Context) -> Voices:
         """The voices of a sentence once its scopes are known (from the surface or from a tree)."""
         quotations = sentence.quotations
-        named = next((s for s in scopes if s.main and s.speaker.text is not None), None)
-        named = named or next((s for s in scopes if s.speaker.text is not None), None)
+        named = _widest(s for s in scopes if s.main) or _widest(scopes)
         if named is not None:
             quoted_speaker, quoted_expert = named.speaker, named.expert
         elif any(s.main for s in scopes):
@@ -149,17 +189,46 @@ class VoiceStage:
         else:
             quoted_speaker, quoted_expert = self.unknown, False
         main, speaker, expert = self._main(sentence, scan, scopes, quoted_speaker, quoted_expert)
+        turn = self._turn(sentence, scan, context)
+        if turn is not None:
+            main, speaker, expert = Voice.QUOTED, turn, False
+            quoted_speaker, quoted_expert = turn, False
+            whole = Quotation(0, len(sentence.text))
+            quotations = (whole, *(replace(q, level=q.level + 1) for q in quotations))
         person, person_expert = self._person(scan, context)
+        heard = speaker is not None and speaker.side != self._nobody
         after = Context(
-            speaker=speaker if speaker is not None and speaker.side != self._nobody else context.speaker,
-            expert=expert if speaker is not None and speaker.side != self._nobody else context.expert,
+            speaker=speaker if heard else context.speaker,
+            expert=expert if heard else context.expert,
             person=person,
             person_expert=person_expert,
-            names=self._names(scan, context),
+            body=self._body(scan, context),
+            turn=turn,
+            paragraph=sentence.paragraph,
+            names=self._names(scan, scopes, context),
         )
         return Voices(
             scopes, quotations, main, speaker, expert, quoted_speaker, quoted_expert, after, sentence.text
         )
+
+    def _turn(self, sentence: Sentence, scan: Scan, context: Context) -> Speaker | None:
+        """Who has the turn in a conversation in print, if the sentence is part of one."""
+        text = sentence.text
+        ended = text.rstrip().endswith(_STOPS)  # a headline is not
+        match = _TURN.match(text) if ended else None
+        if match is None and ended:
+            match = _NAMED_TURN.match(text)
+            if match is not None and " " not in match.group(1) and context.turn is None:
+                match = None  # one word before a colon may be anything
+        if match is not None and not _LABELS.isdisjoint(match.group(1).lower().split()):
+            match = None
+        if match is None:
+            same = context.turn is not None and context.paragraph == sentence.paragraph
+            return context.turn if same and not sentence.quotations else None
+        last = next((i for i, end in enumerate(scan.tokens.ends) if end > match.end(1)), len(scan.tokens))
+        known, _ = self.name(scan, 0, last, context)
+        alone = len(match.group(1)) == 1
+        return Speaker(match.group(1), self._nobody if alone else known.side)
 
     def _main(
         self,
@@ -182,19 +251,23 @@ class VoiceStage:
                     continue  # the reporting clause itself
                 words += 1
                 quoted += inside
+            starts = any(q.start <= 2 for q in sentence.quotations)
             carried = any(q.opens_before or q.continues_after for q in sentence.quotations)
             if (
                 words
-                and quoted / words >= QUOTED_SHARE
+                and quoted / words >= (QUOTED_SHARE if not starts else QUOTED_SHARE_FROM_START)
                 and (mains or carried or quoted >= SHORT_QUOTATION_WORDS)
             ):
                 return Voice.QUOTED, quoted_speaker, quoted_expert
         if mains:
-            best = next((s for s in mains if s.speaker.text is not None), mains[0])
-            return Voice.ATTRIBUTED, best.speaker, best.expert
+            best = _widest(mains) or mains[0]
+            return best.voice, best.speaker, best.expert
         return Voice.AUTHOR, None, False
 
-    def _scope(self, sentence: Sentence, scan: Scan, hit: Hit, context: Context) -> Scope:
+    def _scope(
+        self, sentence: Sentence, scan: Scan, hit: Hit, context: Context, earlier: Sequence[Scope]
+    ) -> Scope | None:
+        """The scope that a reporting word opens; None if what stands after it can be no speaker."""
         tokens = scan.tokens
         size = len(sentence.text)
         covers = hit.rule.covers or "sentence"
@@ -208,19 +281,34 @@ class VoiceStage:
         else:
             start, end = 0, size
         where = hit.rule.speaker or "none"
-        speaker, expert, first = self._speaker(sentence, scan, hit, where, context)
+        inverted = where == "after" and tokens.words[hit.last] in self._verbs
+        if inverted and not _starts_noun(scan, hit.last + 1):
+            return None
+        speaker, expert, first = self._speaker(sentence, scan, hit, where, context, earlier)
+        if where == "before" and any(w in _WE for w in tokens.words[max(first, hit.first - 3) : hit.first]):
+            return None  # "we believe": the text itself speaks
         before = tokens.words[first - 1] if first > 0 else ""
         main = not (
             before in _SUBORDINATORS
             or (first > 1 and before == "," and tokens.words[first - 2] in _SUBORDINATORS)
             or (first > 2 and before in _RELATIVES_OF_OBJECTS)
+            or tokens.words[hit.first] == "what"
         )
-        return Scope(start, end, Voice.ATTRIBUTED, speaker, (hit.start, hit.end), hit.rule.id, main, expert)
+        # "– These are the words – said X.": some presses open speech with a dash.
+        dashed = covers == "before" and where != "before" and sentence.text[0] in _DASHES
+        voice = Voice.QUOTED if dashed else Voice(hit.rule.voice or "attributed")
+        return Scope(start, end, voice, speaker, (hit.start, hit.end), hit.rule.id, main, expert)
 
     # -- speakers --------------------------------------------------------------------------------------
 
     def _speaker(
-        self, sentence: Sentence, scan: Scan, hit: Hit, where: str, context: Context
+        self,
+        sentence: Sentence,
+        scan: Scan,
+        hit: Hit,
+        where: str,
+        context: Context,
+        earlier: Sequence[Scope],
     ) -> tuple[Speaker, bool, int]:
         """Speaker, whether an expert, and the first token of the speaker's phrase (for ``main``)."""
         tokens = scan.tokens
@@ -230,10 +318,25 @@ class VoiceStage:
             return speaker, expert, hit.first
         if where == "before":
             first = _phrase_start(tokens, hit.first, sentence.quotations)
+            last = _without_auxiliaries(tokens, first, hit.first)
+            if last == first and any(m.first == hit.first for m in scan.mentions):
+                first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
+                speaker, expert = self.name(scan, first, last, context, near_end=True)
+                return speaker, expert, first
+            coordinated = last > first and tokens.words[last - 1] in _AND
+            if coordinated or tokens.words[hit.first] == "," or _is_clause(scan, first, last):
+                # "X came home and said": the subject of the first verb speaks.
+                if earlier and earlier[-1].speaker.text is not None:
+                    return earlier[-1].speaker, earlier[-1].expert, first
+                begin, end = _subject(scan, hit.first, self._verbs)
+                speaker, expert = self.name(scan, begin, end, context)
+                return speaker, expert, begin
             speaker, expert = self.name(scan, first, hit.first, context, near_end=True)
             return speaker, expert, first
         if where == "after":
             last = _phrase_end(tokens, hit.last + 1, sentence.quotations)
+            if hit.rule.covers == "after":
+                last = _source_end(scan, hit.last + 1, last)
             speaker, expert = self.name(scan, hit.last + 1, last, context)
             return speaker, expert, hit.first
         return self.unknown, False, hit.first
@@ -243,24 +346,24 @@ class VoiceStage:
     ) -> tuple[Speaker, bool]:
         """The speaker named by tokens ``[first, last)`` and whether their view is an expert's."""
         tokens = scan.tokens
-        while last > first and (
-            tokens.words[last - 1] in _BEFORE_VERB
-            or tokens.words[last - 1].endswith("ly")
-            or not tokens.words[last - 1][0].isalnum()
-        ):
-            last -= 1
+        last = _without_auxiliaries(tokens, first, last)
         words = tokens.words[first:last]
         content = [i for i in range(first, last) if tokens.words[i][0].isalnum()]
         if not content:
             return self.unknown, False
         if len(content) <= 2 and (low := next((w for w in words if w in _PRONOUNS), None)) is not None:
-            return self._pronoun(low, tokens.raw[content[0]], context)
+            return self._pronoun(scan, low, content[0], context)
         inside = [m for m in scan.mentions if first <= m.first and m.last < last]
         start, end = tokens.starts[content[0]], tokens.ends[content[-1]]
         override = next((m for m in inside if m.actor.kind == "role" and m.actor.speaker is not None), None)
         expert = any(m.actor.expert for m in inside)
         sided = [m for m in inside if m.actor.kind != "role" and m.actor.speaker is not None]
         chosen = _choose(sided, content[-1], near_end, tokens)
+        if near_end and len(sided) > 1 and chosen is not sided[0] and _coordinated(scan, first, sided):
+            chosen = sided[0]  # "X and its allies say"
+        if override is not None and _overridden(tokens, inside, override, chosen):
+            expert = chosen.actor.expert if chosen is not None else False
+            override = None
         if override is not None:
             # An analyst or a former president of a country: the role outweighs the nationality.
             return Speaker(_clip(tokens.text[start:end]), override.actor.speaker or self._others), expert
@@ -274,8 +377,12 @@ class VoiceStage:
         known = next((context.names[w] for w in reversed(words) if w in context.names), None)
         if known is not None:
             return Speaker(text, known[0]), known[1]
-        if self._refers_back(tokens, content) and context.speaker is not None:
-            return Speaker(text, context.speaker.side), context.expert
+        if tokens.raw[content[-1]][0].isupper() and _names_again(context.speaker, words[-1]):
+            return Speaker(text, context.speaker.side if context.speaker else self._others), context.expert
+        if self._refers_back(scan, content):
+            back = context.speaker or context.body
+            if back is not None:
+                return Speaker(text, back.side), context.expert
         # "The ministry" of nobody knows whom is nobody's; a name on no list is somebody else's.
         bare = any(m.actor.kind == "role" and not m.actor.expert for m in inside) and not any(
             tokens.raw[i][0].isupper() for i in content[1:] if not any(m.first <= i <= m.last for m in inside)
@@ -283,16 +390,33 @@ class VoiceStage:
         return Speaker(text, self._nobody if bare else self._others), expert
 
     @staticmethod
-    def _refers_back(tokens: Tokens, content: Sequence[int]) -> bool:
+    def _refers_back(scan: Scan, content: Sequence[int]) -> bool:
         """Is it "the ministry", "the statement": a definite description without a name of its own?"""
-        if tokens.words[content[0]] not in _DEFINITE or len(content) > 4:
+        tokens = scan.tokens
+        if tokens.words[content[0]] not in _DEFINITE or len(content) > 5:
             return False
-        return not any(tokens.raw[i][0].isupper() for i in content[1:])
+        titles = {i for m in scan.mentions if m.actor.kind == "role" for i in range(m.first, m.last + 1)}
+        return not any(tokens.raw[i][0].isupper() for i in content[1:] if i not in titles)
 
-    def _names(self, scan: Scan, context: Context) -> Mapping[str, tuple[str, bool]]:
+    def _body(self, scan: Scan, context: Context) -> Speaker | None:
+        """Whom "the ministry" or "the official" of the next sentence would mean: who has an office here."""
+        for mention in scan.mentions:
+            actor = mention.actor
+            if actor.speaker is None or actor.kind == "role":
+                continue
+            beside = any(m.actor.kind == "role" and 0 < m.first - mention.last <= 3 for m in scan.mentions)
+            opens = mention.first <= scan.tokens.first_word + 1
+            if opens or beside or actor.kind in ("institution", "force", "leader", "official"):
+                return Speaker(scan.tokens.text[mention.start : mention.end], actor.speaker)
+        return context.body
+
+    def _names(self, scan: Scan, scopes: Sequence[Scope], context: Context) -> Mapping[str, tuple[str, bool]]:
         """Surnames that were introduced with a role or nationality: "Norwegian minister Jonas Gahr"."""
         tokens = scan.tokens
         found: dict[str, tuple[str, bool]] = {}
+        for mention in scan.mentions:
+            if mention.actor.kind == "role" and (named := self._before_apposition(scan, mention)):
+                found[named[0]] = named[1:]
         for mention in scan.mentions:
             if mention.actor.kind != "role":
                 continue
@@ -306,6 +430,12 @@ class VoiceStage:
             speaker, expert = self.name(scan, first, mention.last + 1, Context())
             if speaker.side not in (self._others, self._nobody) or expert:
                 found[surname] = (speaker.side, expert)
+        for scope in scopes:
+            surname = (scope.speaker.text or "").rsplit(" ", 1)[-1].lower()
+            if len(surname) > 2 and surname in tokens.positions and surname not in found:
+                capital = any(tokens.raw[i][0].isupper() for i in tokens.positions[surname])
+                if capital and scope.speaker.side not in (self._others, self._nobody):
+                    found[surname] = (scope.speaker.side, scope.expert)
         if not found:
             return context.names
         merged = {**context.names, **found}
@@ -313,11 +443,39 @@ class VoiceStage:
             merged.pop(next(iter(merged)))
         return merged
 
-    def _pronoun(self, word: str, raw: str, context: Context) -> tuple[Speaker, bool]:
+    def _before_apposition(self, scan: Scan, role: Mention) -> tuple[str, str, bool] | None:
+        """Surname, side and expertise of "Jonas Gahr, the Norwegian prime minister"."""
+        tokens = scan.tokens
+        first = role.first
+        while first and first > role.first - 5 and tokens.words[first - 1] != ",":
+            first -= 1
+        if first < 2 or tokens.words[first - 1] != "," or not tokens.raw[first - 2][0].isupper():
+            return None
+        if len(tokens.words[first - 2]) < 3 or any(m.last == first - 2 for m in scan.mentions):
+            return None
+        last = role.last + 1
+        while last < len(tokens) and last < role.last + 8 and tokens.words[last] not in (",", "."):
+            last += 1
+        speaker, expert = self.name(scan, first, last, Context())
+        if speaker.side == self._nobody:
+            return None
+        return tokens.words[first - 2], speaker.side, expert
+
+    def _pronoun(self, scan: Scan, word: str, place: int, context: Context) -> tuple[Speaker, bool]:
+        raw = scan.tokens.raw[place]
         if word in _PERSON_PRONOUNS and context.person is not None:
             return Speaker(raw, context.person.side), context.person_expert
         if context.speaker is not None:
             return Speaker(raw, context.speaker.side), context.expert
+        if word in _PERSON_PRONOUNS:
+            for mention in scan.mentions:  # "though X is silent, he said"
+                actor = mention.actor
+                before = scan.tokens.words[mention.first - 1] if mention.first else ""
+                known = actor.kind in _PERSON_KINDS and actor.speaker is not None
+                if known and mention.last < place and before not in _PREPOSITIONS:
+                    return Speaker(raw, actor.speaker or self._others), actor.expert
+        if context.body is not None:
+            return Speaker(raw, context.body.side), False
         return Speaker(raw, self._nobody), False
 
     def _person(self, scan: Scan, context: Context) -> tuple[Speaker | None, bool]:
@@ -340,6 +498,8 @@ class VoiceStage:
         mentions: Sequence[Mention],
     ) -> Found:
         """Voice and speaker of the words ``[start, end)`` that carry a frame of ``side`` by ``test``."""
+        if test != "S":  # there the marks themselves are the cue
+            start, end = self._spoken_part(voices, start, end, mentions)
         inner = [q for q in voices.quotations if q.start <= start + 1 and end - 1 <= q.end]
         scope = self._narrowest(voices.scopes, start, end)
         if inner:
@@ -357,23 +517,76 @@ class VoiceStage:
                 return Found(Voice.QUOTED, speaker, False)
             return Found(Voice.QUOTED, self.unknown, False, mention=True)
         if scope is not None:
-            if test in ("N", "Q") and side is not None and scope.speaker.side != side:
+            speaker = self._of_camp(scope.speaker, side)
+            nameless = scope.speaker.side == self._nobody and scope.speaker.text is not None
+            if test in ("N", "Q") and side is not None and speaker.side != side and not nameless:
                 # Another side's name in somebody's mouth is the writer's word.
                 return Found(Voice.AUTHOR, None, False, main=scope.main)
-            return Found(scope.voice, scope.speaker, scope.expert, main=scope.main)
+            return Found(scope.voice, speaker, scope.expert, main=scope.main)
         return Found(Voice.AUTHOR, None, False)
+
+    def better(
+        self, voices: Voices, place: tuple[int, int], speaker: Speaker, expert: bool
+    ) -> tuple[Speaker, bool]:
+        """The tree's speaker of the reporting word at ``place``, or the surface's if only that has a side."""
+        if speaker.side not in (self._nobody, self._others):
+            return speaker, expert
+        for scope in voices.scopes:
+            other = scope.speaker
+            here = scope.anchor[0] < place[1] and place[0] < scope.anchor[1]
+            sided = other.text is not None and other.side != self._nobody
+            if here and sided and (speaker.side == self._nobody or other.side != self._others):
+                return other, scope.expert
+        return speaker, expert
+
+    def _of_camp(self, speaker: Speaker, side: str | None) -> Speaker:
+        """An office without a country ("prosecutors say") that voices a side's frame speaks for that side."""
+        if side is None or speaker.side != self._nobody or speaker.text is None:
+            return speaker
+        words = speaker.text.lower().split()
+        if len(words) <= 2 and words[0] in _PRONOUNS:
+            return speaker
+        return Speaker(speaker.text, side)
+
+    def _spoken_part(
+        self, voices: Voices, start: int, end: int, mentions: Sequence[Mention]
+    ) -> tuple[int, int]:
+        """The part of the evidence inside marks, if only names, verbs of speech, small words are outside."""
+        for q in voices.quotations:
+            first, last = max(start, q.start), min(end, q.end)
+            if first >= last or (first, last) == (start, end):
+                continue
+            words = (m.span() for m in WORD.finditer(voices.text, start, end))
+            outside = [(a, b) for a, b in words if not first <= a < last]
+            if all(self._is_frame_free(voices.text, a, b, mentions) for a, b in outside):
+                return first, last
+        return start, end
+
+    def _is_frame_free(self, text: str, start: int, end: int, mentions: Sequence[Mention]) -> bool:
+        word = lower(text[start:end])
+        return (
+            word in _SMALL or word in self._verbs or any(m.start <= start and end <= m.end for m in mentions)
+        )
 
     @staticmethod
     def _narrowest(scopes: Iterable[Scope], start: int, end: int) -> Scope | None:
         covering = [
             s
             for s in scopes
-            if s.start <= start and end <= s.end and not (s.anchor[0] <= start and end <= s.anchor[1])
+            if (s.start <= start or s.anchor[0] <= start < s.anchor[1])
+            and end <= s.end
+            and not (s.anchor[0] <= start and end <= s.anchor[1])
         ]
         if not covering:
             return None
         named = [s for s in covering if s.speaker.text is not None] or covering
         return min(named, key=lambda s: (s.end - s.start, s.start, s.rule))
+
+
+def _widest(scopes: Iterable[Scope]) -> Scope | None:
+    """The scope with a named speaker that holds most of the sentence; the first of equals."""
+    named = [scope for scope in scopes if scope.speaker.text is not None]
+    return max(named, key=lambda s: s.end - s.start, default=None)
 
 
 def merge(surface: Sequence[Scope], trees: Sequence[Scope]) -> tuple[Scope, ...]:
@@ -403,6 +616,108 @@ def _choose(mentions: Sequence[Mention], last_word: int, near_end: bool, tokens:
     if persons and not near_end:
         return persons[0]
     return mentions[0]
+
+
+def _without_auxiliaries(tokens: Tokens, first: int, last: int) -> int:
+    """Where tokens ``[first, last)`` end without the auxiliaries, adverbs and marks before a verb."""
+    while last > first and (
+        tokens.words[last - 1] in _BEFORE_VERB
+        or tokens.words[last - 1].endswith("ly")
+        or not tokens.words[last - 1][0].isalnum()
+    ):
+        last -= 1
+    return last
+
+
+def _starts_noun(scan: Scan, first: int) -> bool:
+    """Can token ``first`` begin the name of a speaker that stands after its verb?"""
+    tokens = scan.tokens
+    if first >= len(tokens):
+        return False
+    word = tokens.words[first]
+    return (
+        tokens.raw[first][0].isupper()
+        or word in _NOUN_STARTS
+        or word in _PERSON_PRONOUNS
+        or any(m.first == first for m in scan.mentions)
+    )
+
+
+def _is_clause(scan: Scan, first: int, last: int) -> bool:
+    """Is what stands before the verb no name but a clause: "it is the height of cynicism to"?"""
+    words = scan.tokens.words
+    if first >= last:
+        return False
+    return words[first] in _PREPOSITIONS or any(words[i] in _FINITE for i in range(first + 1, last))
+
+
+def _subject(scan: Scan, until: int, verbs: frozenset[str]) -> tuple[int, int]:
+    """Tokens of the subject of a sentence, looked for before token ``until``."""
+    tokens = scan.tokens
+    words = tokens.words
+    first = tokens.first_word
+    for i in range(first + 1, min(first + 12, until)):  # a dateline
+        if words[i] == "—" and tokens.raw[first].isupper():
+            first = i + 1
+            break
+    if first < until and words[first] in _ADJUNCTS:
+        first = next((i + 1 for i in range(first, until) if words[i] == ","), first)
+    if first < until and words[first] in _PRONOUNS:
+        return first, first + 1
+    covered = {i for m in scan.mentions for i in range(m.first, m.last + 1)}
+    last = first
+    while last < min(until, first + _SUBJECT_WORDS):
+        word = words[last]
+        if word in verbs or word in _BEFORE_VERB or not (word[0].isalnum() or word[0] == "'"):
+            break
+        known = last in covered or word in _PARTICLES or tokens.raw[last][0].isupper()
+        if not known and word not in _PREPOSITIONS and any(i in covered for i in range(first, last)):
+            break
+        last += 1
+    return first, last
+
+
+def _source_end(scan: Scan, first: int, last: int) -> int:
+    """End of a source that opens its sentence: at the first comma, unless an office in apposition follows."""
+    words = scan.tokens.words
+    comma = next((i for i in range(first, last) if words[i] == ","), last)
+    begin = comma + 1
+    while begin < last and words[begin] in _ARTICLES:
+        begin += 1
+    close = next((i for i in range(begin, min(begin + 14, len(words))) if words[i] == ","), None)
+    office = any(m.actor.kind == "role" and begin <= m.first <= begin + 2 for m in scan.mentions)
+    return close if close is not None and office else comma
+
+
+def _coordinated(scan: Scan, first: int, sided: Sequence[Mention]) -> bool:
+    """Is the phrase from token ``first`` a list of names: "X and its western allies"?"""
+    words = scan.tokens.words
+    stop = sided[1].first
+    covered = {i for m in scan.mentions for i in range(m.first, m.last + 1)}
+    between = [words[i] for i in range(first, stop) if i not in covered]
+    return "and" in between and all(w == "and" or w in _PARTICLES or w == "'s" for w in between)
+
+
+def _overridden(tokens: Tokens, inside: Sequence[Mention], override: Mention, chosen: Mention | None) -> bool:
+    """Is a role like "former" or "analyst" not about the speaker after all?
+
+    It is not in an apposition to a known person, nor as the second of two speakers.
+    """
+    if chosen is None:
+        return False
+    before = range(min(override.last, chosen.last) + 1, max(override.first, chosen.first))
+    comma = any(tokens.words[i] == "," for i in before)
+    if chosen.actor.kind in _PERSON_KINDS:
+        own = chosen.actor.side is not None and chosen.actor.side == chosen.actor.speaker
+        return comma or (own and override.first < chosen.first)
+    office = next((m for m in inside if m.actor.kind == "role" and m.actor.speaker is None), None)
+    if office is None or office.last >= override.first:
+        return False
+    return any(tokens.words[i] == "and" for i in range(office.last + 1, override.first))
+
+
+def _names_again(speaker: Speaker | None, word: str) -> bool:
+    return speaker is not None and word in (speaker.text or "").lower().split()
 
 
 def _inside(start: int, end: int, quotations: Iterable[Quotation]) -> bool:
@@ -444,20 +759,23 @@ def _named_part(
         for i in range(hit.first, hit.last + 1):
             if q.start <= tokens.starts[i] < q.end and i + 1 > first:
                 first = i + 1
-    while first < last and not tokens.words[first][0].isalnum():
+    while first < last and (not tokens.words[first][0].isalnum() or tokens.words[first] in _SOURCE_WORDS):
         first += 1
     verb = next((i for i in range(last - 1, first - 1, -1) if tokens.words[i] in verbs), None)
     if verb is None:
         return first, last
-    if verb - first >= last - verb - 1 and verb > first:
+    if verb > first:
         return _phrase_start(tokens, verb, quotations) if verb - first > 6 else first, verb
     return verb + 1, _phrase_end(tokens, verb + 1, quotations)
 
 
 def _phrase_start(tokens: Tokens, verb: int, quotations: Sequence[Quotation]) -> int:
     """First token of the noun phrase that ends before token ``verb`` (an apposition is stepped over)."""
-    i = verb - 1
     words = tokens.words
+    i = verb - 1
+    while i > 0 and (words[i] in _BEFORE_VERB or words[i].endswith("ly")):
+        i -= 1
+    verb = i + 1
     if i >= 0 and words[i] in _RELATIVES:  # "NAME, which says": the speaker stands before the comma
         i -= 1
         if i >= 0 and words[i] == ",":

@@ -1,0 +1,127 @@
+"""Who speaks: scopes and speakers of hand-written sentences, alone and after an earlier sentence."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from stance import Classifier, load
+from stance.evidence import Verdict
+from stance.labels import Voice
+from stance.mirroring import Mirror
+
+
+@cache
+def _classifier() -> Classifier:
+    return load(engine="rules")
+
+
+def _verdict(text: str, prev: str | None = None) -> Verdict:
+    (verdict,) = _classifier().classify_sentences([{"text": text, "prev": prev}])
+    return verdict
+
+
+def _says(verdict: Verdict) -> tuple[str, str | None]:
+    return verdict.voice.value, None if verdict.speaker is None else verdict.speaker.side
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "side"),
+    [
+        # datelines, dashes and tags around a sentence
+        (
+            "OSLO (Wire) - Polish Foreign Minister Radek Sikorski said the road was open.",
+            "attributed",
+            "western",
+        ),
+        ("Ferry traffic to Odesa resumes - Kremlin", "attributed", "moscow"),
+        ("Ferry traffic to Odesa resumes – Kremlin (VIDEO)", "attributed", "moscow"),
+        # the speaker ends where the claim begins
+        ("According to Peskov, the minister of Ukraine came late.", "attributed", "moscow"),
+        ("According to Dmitry Peskov, the Kremlin spokesman, Ukraine came late.", "attributed", "moscow"),
+        # appositions, relative clauses, verbs in a row
+        ("Klitschko, a former boxing champion, said the road was open.", "attributed", "kyiv"),
+        ("The former German minister Anna Bloom said the road was open.", "attributed", "other"),
+        ("Peskov, who flew home on Monday, has said the road was open.", "attributed", "moscow"),
+        ("Baerbock arrived by train and warned that the road was shut.", "attributed", "western"),
+        ("It is hard to see why the road was shut, Kuleba said on Monday.", "attributed", "kyiv"),
+        ("Ukraine and its western allies say the road is open.", "attributed", "kyiv"),
+        # inverted, passive, told
+        ("The road was open, said Sikorski.", "attributed", "western"),
+        ("The road is open, Lavrov was quoted as saying by a paper.", "attributed", "moscow"),
+        ("The road is open, Lavrov told reporters.", "attributed", "moscow"),
+        ("As Stoltenberg has noted, the road is open.", "attributed", "western"),
+        # everybody else, and nobody
+        ("The road is open, residents said.", "attributed", "other"),
+        ("The road is open, sources said.", "attributed", "unknown"),
+        ("The road is open, she said.", "attributed", "unknown"),
+        # the text itself speaks
+        ("We believe that the road is open.", "author", None),
+        ("Roads were shut as officials warned of ice.", "author", None),
+    ],
+)
+def test_the_speaker_of_a_sentence(text: str, voice: str, side: str | None) -> None:
+    assert _says(_verdict(text)) == (voice, side)
+
+
+@pytest.mark.parametrize(
+    ("prev", "text", "voice", "side"),
+    [
+        ("Lavrov said the road was shut.", "He added that it would stay shut.", "attributed", "moscow"),
+        ("The Ukrainian embassy shut its doors.", "The embassy said the road was icy.", "attributed", "kyiv"),
+        ("Norwegian minister Kari Holm flew home.", "The road was icy, Holm said.", "attributed", "western"),
+        (
+            "Kari Holm, the Norwegian minister, flew home.",
+            "The road was icy, Holm said.",
+            "attributed",
+            "western",
+        ),
+        ("LAVROV: The road is shut.", "It will stay shut for a month.", "quoted", "moscow"),
+        ("The road is shut.", "LIVE UPDATES: Road to the sea is shut", "author", None),
+    ],
+)
+def test_the_speaker_crosses_from_the_sentence_before(
+    prev: str, text: str, voice: str, side: str | None
+) -> None:
+    assert _says(_verdict(text, prev)) == (voice, side)
+
+
+def test_speech_that_a_dash_opens_is_quoted() -> None:
+    assert _verdict("- The road to the coast is shut again - said Lavrov.").voice is Voice.QUOTED
+
+
+def test_marks_around_the_words_that_decide_make_them_quoted() -> None:
+    verdict = _verdict('Zelensky accused Russia of "nuclear terror".')
+    assert _says(verdict) == ("quoted", "kyiv")
+    assert verdict.frame == "kyiv"
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [
+        ("Ukrainian troops executed prisoners, prosecutors say.", "moscow"),
+        ("Russian troops executed prisoners, prosecutors say.", "kyiv"),
+    ],
+)
+def test_an_office_without_a_country_speaks_for_the_side_whose_frame_it_voices(text: str, side: str) -> None:
+    verdict = _verdict(text)
+    assert (verdict.frame, *_says(verdict)) == (side, "attributed", side)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lavrov said the road was shut.",
+        "The road is shut, the Kremlin said on Monday.",
+        "The road is shut, according to the Russian Foreign Ministry.",
+        "Putin: Road to the coast is shut",
+        "Ferry hit by drones — Kremlin",
+    ],
+)
+def test_speakers_change_sides_with_the_sides(text: str) -> None:
+    mirrored = Mirror(_classifier().rulebook)(text).text
+    assert mirrored != text
+    before, after = _says(_verdict(text)), _says(_verdict(mirrored))
+    assert before[0] == after[0]
+    assert {before[1], after[1]} == {"moscow", "kyiv"}
