@@ -17,8 +17,9 @@ from stance.version import __version__
 # name: (module, what `stance --help` says). A command stands here only when it works.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "classify": ("stance.cli.classify", "Label every sentence of texts, tables, pages and feeds."),
-    "report": ("stance.cli.report", "Make one HTML file of labelled articles, for people."),
     "watch": ("stance.cli.watch", "Follow feeds: label what is new, keep it, nothing twice."),
+    "report": ("stance.cli.report", "Make one HTML file of labelled articles, for people."),
+    "review": ("stance.cli.review", "Let a person decide sentences, or check labels blindly."),
     "explain": ("stance.cli.explain", "Tell the whole story of one sentence."),
     "rules": ("stance.cli.rules", "Read and check the rules."),
     "mirror": ("stance.cli.mirror", "Swap the sides of a sentence, for measuring."),
