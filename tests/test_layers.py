@@ -20,6 +20,7 @@ ROWS = (
     {"rulefiles", "rulelint", "gather", "reasons"},
     {"decide", "model", "rulecheck"},
     {"classifier"},
+    {"executors"},
     {"evaluate", "component"},
     {"training"},
     {"baselines", "impartiality", "sklearn"},
@@ -38,6 +39,7 @@ DOORS = {
     "sklearn": {"training", "baselines", "sklearn"},
     "sqlite3": {"monitor"},
     "jinja2": {"report"},
+    "distributed": {"executors"},
     "urllib3": {"sources"},
 }
 

@@ -20,7 +20,7 @@ import click
 from stance.cli import loading, options
 from stance.cli.progress import Progress
 from stance.cli.root import StanceCommand, complain
-from stance.document import Document
+from stance.document import Document, Sentence
 from stance.errors import StanceError
 from stance.sinks import ENDINGS, FILE_FORMATS, FORMATS, SinkOptions, check_available, open_sink
 from stance.sinks.files import OutputFile, chained, is_complete
@@ -29,6 +29,7 @@ from stance.sources.items import META_FIELDS, UNITS, Fault, Item, ReadOptions, S
 
 if TYPE_CHECKING:
     from stance.classifier import Classifier
+    from stance.executors import Setup
 
 FAULTY: Final = 1
 _COLUMNS: Final = ("prev", "name", *META_FIELDS)
@@ -55,6 +56,7 @@ class Count:
         "stance classify sentences.jsonl --unit sentence     id, text, prev in; one record each out",
         "stance classify news.csv --text-column body -o labels.csv",
         "stance classify archive/ -o labels.parquet --resume",
+        "stance classify archive/ -o labels.jsonl --jobs 4   four processes, the same records",
     ),
 )
 @click.argument("files", nargs=-1, metavar="[FILES… | URLS… | -]")
@@ -83,6 +85,20 @@ class Count:
 )
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here: complete or not at all.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same --output stopped.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Local processes; short work is done in one, whatever N is. Records and their order stay the same.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Label on the workers of a Dask scheduler, such as tcp://host:8786 (pip install 'stance[dask]').",
+)
 @click.option(
     "--input-format", type=click.Choice(INPUT_FORMATS), help="Do not guess the format of the inputs."
 )
@@ -136,6 +152,8 @@ class Request:
     abstain_below: float
     output: str | None
     resume: bool
+    jobs: int
+    scheduler: str | None
     input_format: str | None
     encoding: str | None
     text_column: str | None
@@ -170,7 +188,7 @@ def run(request: Request) -> int:
         items = watched(inputs(request, reading), count, progress)
         if request.output is None:
             sink = open_sink(form, _stdout(), sink_options(request, form))
-            for records, _ in labelled(classifier, items, request.unit, count, progress):
+            for records, _ in labelled(classifier, items, request.unit, count, progress, request):
                 sink.write(records)
             sink.finish()
         else:
@@ -191,7 +209,7 @@ def _write_file(
     if target.exists() and not target.is_file() and not target.is_dir():  # /dev/stdout, a named pipe
         with target.open("wb") as stream:
             sink = open_sink(form, stream, sink_options(request, form))
-            for records, _ in labelled(classifier, items, request.unit, count, progress):
+            for records, _ in labelled(classifier, items, request.unit, count, progress, request):
                 sink.write(records)
             sink.finish()
         return
@@ -201,7 +219,7 @@ def _write_file(
         sink = open_sink(
             form, output.stream, replace(sink_options(request, form), fresh=not output.stream.tell())
         )
-        for records, source in labelled(classifier, items, request.unit, count, progress):
+        for records, source in labelled(classifier, items, request.unit, count, progress, request):
             sink.write(records)
             chain = chained(chain, *_identity(source))
             output.done(chain)
@@ -271,43 +289,72 @@ def watched(items: Iterator[Item], count: Count, progress: Progress) -> Iterator
 
 
 def labelled(
-    classifier: Classifier, items: Iterator[Document | Single], unit: str, count: Count, progress: Progress
+    classifier: Classifier,
+    items: Iterator[Document | Single],
+    unit: str,
+    count: Count,
+    progress: Progress,
+    request: Request | None = None,
 ) -> Iterator[tuple[Sequence[dict[str, Any]], Document | Single]]:
-    """The records of each document (or single sentence) and what they were made from, in order."""
-    made = _singles(classifier, items) if unit == "sentence" else _documents(classifier, items)
-    for records, source in made:
+    """The records of each document (or single sentence) and what they were made from, in order.
+
+    Where the work is done, the request says; without one, here.
+    """
+    from stance import executors
+
+    waiting: deque[Document | Single] = deque()
+
+    def work() -> Iterator[Document | Sentence]:
+        for item in items:
+            if isinstance(item, Single) == (unit == "sentence"):
+                waiting.append(item)
+                yield item.sentence if isinstance(item, Single) else item
+
+    if request is None:
+        made = executors.serial(work(), classifier)
+    else:
+        setup = _setup(request, classifier)
+        made = executors.run(work(), classifier, setup, jobs=request.jobs, scheduler=request.scheduler)
+    for _, records in made:
+        source = waiting.popleft()
+        if isinstance(records, executors.Quarantined):
+            count.faults += 1
+            with progress.paused():
+                complain(f"{records.name}: {records.message}")
+            yield [], source
+            continue
+        if isinstance(source, Single):
+            records = [_named(record, source) for record in records]
         count.documents += 1
         count.sentences += len(records)
         progress.advance(len(records))
         yield records, source
 
 
-def _documents(
-    classifier: Classifier, items: Iterator[Document | Single]
-) -> Iterator[tuple[Sequence[dict[str, Any]], Document | Single]]:
-    for analysis in classifier.stream(item for item in items if isinstance(item, Document)):
-        yield [verdict.to_dict() for verdict in analysis], analysis.document
+def _setup(request: Request, classifier: Classifier) -> Setup:
+    """How a worker builds the same classifier."""
+    from stance.executors import Setup
+
+    return Setup(
+        request.engine,
+        _absolute(request.rules),
+        _absolute(request.overlay),
+        _absolute(request.model),
+        request.abstain_below,
+        tuple(classifier.versions.to_dict().items()),
+    )
 
 
-def _singles(
-    classifier: Classifier, items: Iterator[Document | Single]
-) -> Iterator[tuple[Sequence[dict[str, Any]], Document | Single]]:
-    """One record a sentence; the id as it came, whatever its type, and what the row says of its source."""
-    waiting: deque[Single] = deque()
+def _absolute(folder: str | None) -> str | None:
+    return None if folder is None else os.path.abspath(folder)
 
-    def sentences() -> Iterator[Any]:
-        for item in items:
-            if isinstance(item, Single):
-                waiting.append(item)
-                yield item.sentence
 
-    for verdict in classifier.classify_sentences(sentences()):
-        single = waiting.popleft()
-        record = verdict.to_dict()
-        if single.id is not None:
-            record["id"] = single.id
-        record["meta"] = dict(single.meta)
-        yield [record], single
+def _named(record: dict[str, Any], single: Single) -> dict[str, Any]:
+    """The id as it came, whatever its type, and what the row says of its source."""
+    if single.id is not None:
+        record["id"] = single.id
+    record["meta"] = dict(single.meta)
+    return record
 
 
 def conclude(count: Count) -> int:
