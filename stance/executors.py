@@ -43,6 +43,9 @@ WORTHWHILE_CHARS: Final = 250_000
 WINDOW: Final = 6
 # Batches handed to a worker: one to work on, one ready when that is done.
 _AHEAD: Final = 2
+# Seconds after which a result that a Dask worker has not handed over is worked out anew.
+RESULT_SECONDS: Final = 30
+_ALONE: Final = 2
 _ASIDE: Final = "its worker died each time it was tried (out of memory or killed); left out"
 _LOST: Final = "worker processes end before they have done anything"
 _MAX_FRUITLESS: Final = 100
@@ -483,12 +486,17 @@ def fault_of(setup: Setup) -> str | None:
 def _spread_dask(client: Any, source: Iterator[Batch], setup: Setup, address: str) -> Iterator[Done]:
     dask = _dask()
     again: deque[Batch] = deque()
+    # Dask blames a death on all that its worker had been given. A record that is blamed is tried once more
+    # with nothing beside it before it is given up.
+    suspects: deque[Batch] = deque()
     order = _Order()
     running: dict[Any, Batch] = {}
     exhausted = False
     while True:
         limit = WINDOW * max(1, sum(client.nthreads().values()))
-        while again or (not exhausted and len(running) + len(order) < limit):
+        if suspects and not running:
+            again.append(suspects.popleft())
+        while again or (not exhausted and not suspects and len(running) + len(order) < limit):
             batch = again.popleft() if again else next(source, None)
             if batch is None:
                 exhausted = True
@@ -504,14 +512,18 @@ def _spread_dask(client: Any, source: Iterator[Batch], setup: Setup, address: st
             raise _gone(address, error) from None
         for future in finished:
             batch = running.pop(future)
-            _settle(future, batch, order, again, address)
+            _settle(future, batch, order, again, suspects, address)
         yield from order.take()
 
 
-def _settle(future: Any, batch: Batch, order: _Order, again: deque[Batch], address: str) -> None:
+def _settle(
+    future: Any, batch: Batch, order: _Order, again: deque[Batch], suspects: deque[Batch], address: str
+) -> None:
     if future.status == "finished":
         try:
-            order.put(batch, future.result())
+            order.put(batch, future.result(timeout=RESULT_SECONDS))
+        except TimeoutError:  # its worker died before the result was fetched
+            again.append(batch)
         except Exception as error:
             raise _gone(address, error) from None
         return
@@ -520,6 +532,8 @@ def _settle(future: Any, batch: Batch, order: _Order, again: deque[Batch], addre
         # Dask has tried the batch on several workers: it is not their fault.
         if len(batch.items) > 1:
             again.extendleft(reversed(batch.halves()))
+        elif batch.deaths < _ALONE:
+            suspects.append(Batch(batch.start, batch.items, _ALONE))
         else:
             order.put(batch, [Quarantined(name_of(batch.items[0]), _ASIDE)])
         return
