@@ -323,6 +323,7 @@ def save(
         "weights_sha256": hashlib.sha256(data).hexdigest(),
         "features": len(weights),
     }
+    full["answers_sha256"] = _answers_digest(full)
     for name, content in (
         ("weights.json", data),
         ("card.json", (json.dumps(full, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()),
@@ -330,6 +331,12 @@ def save(
         temporary = folder / f".{name}.tmp"
         temporary.write_bytes(content)
         temporary.replace(folder / name)
+
+
+def _answers_digest(card: Mapping[str, Any]) -> str:
+    """Digest of all that shapes an answer: the weights, and what the card decides with them."""
+    shaping = [card.get(name) for name in ("weights_sha256", "families", "decision", "rules")]
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
 def load(folder: Path) -> LinearModel:
@@ -355,12 +362,19 @@ def load(folder: Path) -> LinearModel:
         )
     try:
         weights = _weights(json.loads(data))
-        model = LinearModel(weights, card, digest[:16])
         _check_card(card)
+        known = "answers_sha256" in card  # models of before it have the digest of their weights alone
+        answers = _answers_digest(card) if known else digest
+        model = LinearModel(weights, card, answers[:16])
         model.predict({}, ("0", "1"))  # a card without its numbers fails here
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise StanceError(f"{folder}: not a model of this package ({reason}); train it again") from None
+    if known and answers != card["answers_sha256"]:
+        raise StanceError(
+            f"{card_path}: its decision, families or rules are not those that the model was stored with: "
+            "the card was edited; restore it or train the model again"
+        )
     return model
 
 

@@ -182,6 +182,11 @@ def _fit(
     """Logistic regression on every sentence and its mirror image."""
     stacked = vstack([x, mirrored]).tocsr()
     target = np.concatenate([y, y_mirrored])
+    if len(set(target.tolist())) < 2:
+        raise StanceError(
+            "a fifth of the training data set aside leaves one answer only to a question; give more articles "
+            "with framed sentences, opinions and plain reports"
+        )
     weights = np.array([weight.get(int(v), 1.0) for v in target])
     fitted = LogisticRegression(C=c, max_iter=3000, tol=1e-5, fit_intercept=False)
     return fitted.fit(stacked, target, sample_weight=weights)
@@ -442,6 +447,19 @@ def thresholds(
     return {"frame_threshold": round(best[1], 2), "opinion_threshold": round(best[2], 2)}
 
 
+def _refuse_one_answer(examples: Sequence[Example]) -> None:
+    """Each question needs sentences of either answer (one side's frames, mirrored, teach the other's too)."""
+    framed = {e.gold.frame not in (None, NO_FRAME) for e in examples}
+    opinions = {bool(e.gold.opinion) for e in examples}
+    for found, yes, no in (
+        (framed, "framed", "without a frame"),
+        (opinions, "an opinion", "without an opinion"),
+    ):
+        if len(found) < 2:
+            missing = yes if found <= {False} else no
+            raise StanceError(f"no sentence of the training data is {missing}; give data with some of either")
+
+
 def train(
     examples: Sequence[Example],
     sides: Sequence[str],
@@ -457,6 +475,7 @@ def train(
         The weights, and a part of the card: ``decision``, ``families``, ``figures``.
     """
     hybrid = engine == "hybrid"
+    _refuse_one_answer(examples)
     articles = {e.gold.article for e in examples if e.weigh}
     if len(articles) < FOLDS:
         raise StanceError(

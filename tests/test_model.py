@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stance import model
@@ -46,11 +46,13 @@ numbers = st.floats(-3, 3, allow_nan=False)
 tables = st.dictionaries(names, st.tuples(numbers, numbers, numbers, numbers), max_size=8)
 
 
+@settings(deadline=None)
 @given(names)
 def test_mirror_is_an_involution(name: str) -> None:
     assert model.mirror(model.mirror(name)) == name
 
 
+@settings(deadline=None)
 @given(tables, st.data())
 def test_swapping_features_swaps_the_answer_exactly(
     table: dict[str, tuple[float, float, float, float]], data: st.DataObject
@@ -89,6 +91,23 @@ def test_an_edited_weights_file_is_refused(stored: Path) -> None:
     path.write_text(path.read_text().replace("2.0", "9.0"))
     with pytest.raises(StanceError, match="digest is not the one"):
         model.load(stored)
+
+
+def test_an_edited_decision_is_refused(stored: Path) -> None:
+    path = stored / "card.json"
+    card = json.loads(path.read_text())
+    card["decision"]["frame_threshold"] = 0.99
+    path.write_text(json.dumps(card))
+    with pytest.raises(StanceError, match="the card was edited"):
+        model.load(stored)
+
+
+def test_models_that_decide_differently_have_different_versions(stored: Path) -> None:
+    one = model.load(stored)
+    card = {k: v for k, v in one.card.items() if k != "schema"}
+    model.save(stored / "b", dict(one.weights), card | {"decision": DECISION | {"frame_threshold": 0.4}})
+    assert (stored / "b" / "weights.json").read_bytes() == (stored / "weights.json").read_bytes()
+    assert model.load(stored / "b").digest != one.digest
 
 
 def test_another_schema_is_refused(stored: Path) -> None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from stance import model, training
+from stance.cli import cli
 from stance.errors import StanceError
 from stance.gold import Labelled
 from stance.labels import Label
@@ -84,3 +86,43 @@ def test_too_little_to_weigh_is_one_sentence() -> None:
     few = [replace(e, weigh=i < 2) for i, e in enumerate(examples(40))]
     with pytest.raises(StanceError, match="come from 2 articles"):
         training.train(few, SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [
+        ((Label.NEUTRAL_REPORT, Label.ANALYTICAL_OPINION), "no sentence of the training data is framed"),
+        ((Label.NEUTRAL_REPORT,), "no sentence of the training data is framed"),
+        ((Label.PRO_KYIV, Label.PRO_MOSCOW), "is without a frame"),
+    ],
+)
+def test_an_answer_that_nobody_gave_is_one_sentence(keep: tuple[Label, ...], told: str) -> None:
+    some = [e for e in examples() if e.gold.label in keep]
+    with pytest.raises(StanceError, match=told):
+        training.train(some, SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None)
+
+
+def test_reports_alone_beside_frames_are_one_sentence() -> None:
+    some = [replace(e, gold=replace(e.gold, opinion=False)) for e in examples()]
+    with pytest.raises(StanceError, match="no sentence of the training data is an opinion"):
+        training.train(some, SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None)
+
+
+def test_ten_sentences_are_one_sentence() -> None:
+    some = [replace(e, gold=replace(e.gold, article=f"a{i}")) for i, e in enumerate(examples(10))]
+    first = next(i for i, e in enumerate(some) if e.gold.label is not Label.ANALYTICAL_OPINION)
+    made = [replace(e, gold=replace(e.gold, opinion=i == first)) for i, e in enumerate(some)]
+    with pytest.raises(StanceError, match="leaves one answer only"):
+        training.train(made, SIDES, engine="hybrid", options=training.Options(), progress=lambda _: None)
+
+
+def test_a_sentence_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text('{"id": "1", "text": "Rain fell.", "label": "neutral_report"}\n')
+    arguments = ["train", "--data", "a.jsonl", "--weigh-on", "b.jsonl", "--out", "m"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        result = CliRunner().invoke(cli, arguments, prog_name="stance")
+    assert result.exit_code == 1
+    assert "b.jsonl: 1 ids stand in a.jsonl too (1)" in result.output
+    assert not (tmp_path / "m").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -72,6 +73,7 @@ def command(
     for path in (*data, *weigh, *((unlabelled,) if unlabelled else ())):
         if not path.is_file():
             raise StanceError(f"{path}: no such file; check the path")
+    _refuse_twice((*data, *weigh))
     classifier = Classifier(loading.rulebook(rules, overlay), engine="rules")
     card = training.run(
         classifier,
@@ -86,3 +88,19 @@ def command(
     figures = card["figures"]["out_of_fold"]
     told = f"macro-F1 {figures['macro_f1']:.3f} on {figures['sentences']} sentences held out"
     click.echo(f"{out}: {card['engine']}, {told}")
+
+
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    """A sentence in two files would be learnt twice, and be held out and learnt at once."""
+    from stance import gold
+
+    seen: dict[str, Path] = {}
+    for path in paths:
+        ids = [item.id for item in gold.read(path)]
+        twice = [name for name in ids if name in seen]
+        if twice:
+            raise StanceError(
+                f"{path}: {len(twice)} ids stand in {seen[twice[0]]} too ({', '.join(twice[:5])}); "
+                "give each file once and each sentence its own id"
+            )
+        seen |= dict.fromkeys(ids, path)
