@@ -113,7 +113,8 @@ def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy 
 def _strongest(pieces: Sequence[Evidence], effect: str) -> list[Evidence]:
     """Counted evidence of one effect; of pieces that overlap the weightiest of each side.
 
-    No word counts twice. A frame without a side gives points to nobody; an opinion has none.
+    No word counts twice, and a weak frame rule counts once however often it fires: two weak reasons must be
+    two reasons. A frame without a side gives points to nobody; an opinion has none.
     """
     found = [e for e in pieces if e.counted and e.effect == effect]
     if effect == "frame":
@@ -121,9 +122,18 @@ def _strongest(pieces: Sequence[Evidence], effect: str) -> list[Evidence]:
     found.sort(key=lambda e: (-e.weight, e.start, e.end, e.rule or ""))
     kept: list[Evidence] = []
     for piece in found:
-        if not any(k.side == piece.side and k.start < piece.end and piece.start < k.end for k in kept):
+        if not any(_same_reason(piece, other, effect) for other in kept):
             kept.append(piece)
     return kept
+
+
+def _same_reason(piece: Evidence, other: Evidence, effect: str) -> bool:
+    if piece.side != other.side:
+        return False
+    if other.start < piece.end and piece.start < other.end:
+        return True
+    weak = effect == "frame" and piece.strength == "weak"
+    return weak and piece.rule is not None and piece.rule == other.rule
 
 
 def _winner(totals: Mapping[str, float], policy: Policy) -> str:

@@ -61,7 +61,8 @@ class Mirror:
         scan = self._lexicon.scan(text)
         edits: list[tuple[int, int, str]] = []
         for hit in scan.hits:
-            if hit.rule.effect != "frame" or hit.rule.side not in self._sides:
+            # A weak cue never makes a frame alone: it is not swapped, and what it adds shows in the measure.
+            if hit.rule.effect != "frame" or hit.rule.side not in self._sides or hit.rule.strength == "weak":
                 continue
             replacement = self._cue(hit, text)
             if replacement is None:

@@ -37,7 +37,11 @@ def check(rulebook: Rulebook, parser: Parser | None = None, *, only: str | None 
     parser = parser or Parser()
     rules = [rule for rule in rulebook.rules if only is None or rule.id == only]
     cases = list(_cases(rules, Mirror(rulebook)))
-    faults = []
+    faults = [
+        Fault(rule.path, rule.line, f"{rule.id}: uses {problem}, which the pipeline never sets; mend it")
+        for rule in rules
+        for problem in parser.unsupported(rule)
+    ]
     for case, gathered in zip(cases, _gather(gatherer, parser, cases), strict=True):
         problem = _problem(case, gathered, rulebook)
         if case.example.xfail is not None and not case.mirrored:

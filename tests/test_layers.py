@@ -18,7 +18,7 @@ ROWS = (
     {"ruleshapes", "syntax"},
     {"ruleread", "trees", "voice", "mirroring"},
     {"rulefiles", "rulelint", "gather", "reasons"},
-    {"decide", "model", "rulecheck"},
+    {"decide", "model", "rulecheck", "rulestats"},
     {"classifier"},
     {"executors"},
     {"evaluate", "component"},

@@ -1,0 +1,107 @@
+"""What each rule does on a labelled corpus, counted by hand; and the command that prints it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stance.cli.root import cli
+from stance.gold import Labelled, read
+from stance.rulebook import load
+from stance.rulestats import RuleStats, stats
+
+# id, text, frame, article, group
+CORPUS = (
+    ("a", "The special military operation goes on.", "moscow", "1", "one"),
+    ("b", "The special military operation goes on, Peskov said.", "moscow", "2", "one"),
+    ("c", "Buses run during the special military operation.", "none", "3", "two"),
+    ("d", "The orcs lost a tank in the special military operation.", "kyiv", "3", "two"),
+    ("e", "The so-called special military operation drags on.", "kyiv", "4", "two"),
+    ("f", "Rain fell in the valley.", "none", "4", "two"),
+)
+
+
+def record(item: tuple[str, str, str, str, str]) -> dict[str, str]:
+    name, text, frame, article, group = item
+    label = "neutral_report" if frame == "none" else f"pro_{frame}"
+    return {"id": name, "text": text, "label": label, "article": article, "outlet_group": group}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "labelled.jsonl"
+    path.write_text("".join(json.dumps(record(item)) + "\n" for item in CORPUS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def rows(corpus: Path) -> dict[str, RuleStats]:
+    labelled: tuple[Labelled, ...] = read(corpus)
+    return {row.rule.id: row for row in stats(load(), labelled)}
+
+
+def test_hits_articles_and_precision_are_counted(rows: dict[str, RuleStats]) -> None:
+    row = rows["special-military-operation"]
+    assert (row.hits, row.articles, row.groups) == (4, 3, 2)
+    assert (row.counted, row.right, row.precision) == (4, 2, 0.5)
+    assert row.misses == "precision 0.50, needs 0.7"
+    assert [wrong.id for wrong in row.wrong] == ["c", "d"]
+    assert row.wrong[0].text[row.wrong[0].start : row.wrong[0].end] == "special military operation"
+
+
+def test_a_rule_of_the_other_side_in_the_sentence_is_a_conflict(rows: dict[str, RuleStats]) -> None:
+    assert rows["special-military-operation"].conflict == 1
+
+
+def test_voices_add_up_to_the_hits(rows: dict[str, RuleStats]) -> None:
+    row = rows["special-military-operation"]
+    assert sum(row.voices.values()) == row.hits
+    assert row.voices["author"] == 3
+
+
+def test_every_rule_has_a_row_and_a_silent_one_misses_the_bar(rows: dict[str, RuleStats]) -> None:
+    rulebook = load()
+    assert len(rows) == len(rulebook.rules)
+    silent = [row for row in rows.values() if row.hits == 0 and row.rule.effect == "opinion"]
+    assert silent
+    assert all(row.precision is None for row in silent)
+    assert all(row.misses for row in silent if row.rule.status == "active" and not row.rule.sources)
+
+
+def test_rules_of_the_codebook_and_on_trial_owe_nothing(rows: dict[str, RuleStats]) -> None:
+    assert rows["denazify"].misses is None
+    assert all(row.misses is None for row in rows.values() if row.rule.status == "trial")
+
+
+def test_table_json_and_csv_say_the_same(corpus: Path) -> None:
+    table = CliRunner().invoke(cli, ["rules", "stats", str(corpus)])
+    assert table.exit_code == 0, table.output
+    assert "special-military-operation" in table.output
+    assert "0.50" in table.output
+    found = json.loads(CliRunner().invoke(cli, ["rules", "stats", str(corpus), "--format", "json"]).stdout)
+    lines = CliRunner().invoke(cli, ["rules", "stats", str(corpus), "--format", "csv"]).stdout
+    rows = list(csv.DictReader(io.StringIO(lines)))
+    assert [row["rule"] for row in rows] == [entry["rule"] for entry in found]
+    (entry,) = (e for e in found if e["rule"] == "special-military-operation")
+    assert (entry["hits"], entry["precision"], entry["misses"]) == (4, 0.5, "precision 0.50, needs 0.7")
+
+
+def test_wrong_hits_of_one_rule_on_demand(corpus: Path) -> None:
+    done = CliRunner().invoke(cli, ["rules", "stats", str(corpus), "--wrong", "special-military-operation"])
+    assert done.exit_code == 0
+    assert "c  frame none  Buses run during the [special military operation]." in done.stdout
+    unknown = CliRunner().invoke(cli, ["rules", "stats", str(corpus), "--wrong", "special-operatio"])
+    assert unknown.exit_code != 0
+    assert "did you mean" in unknown.output
+
+
+def test_a_corpus_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["rules", "stats", str(tmp_path / "none.jsonl")])
+    assert done.exit_code != 0
+    assert "cannot be read" in done.output
+    assert "Traceback" not in done.output
