@@ -172,6 +172,7 @@ def carrier(evidence: Sequence[Evidence], frame: str) -> tuple[Voice, Speaker | 
         e for e in evidence if e.counted and e.effect == "frame" and e.side == frame and e.kind != "model"
     ]
     pieces = [e for e in pieces if e.strength == "strong"] or pieces
+    pieces = [e for e in pieces if e.strength == "strong" or e.test != "N"] or pieces  # no spelling decides
     for voice in (Voice.AUTHOR, Voice.ATTRIBUTED, Voice.QUOTED):
         for piece in pieces:
             if piece.voice is voice:

@@ -297,7 +297,9 @@ class VoiceStage:
         # "– These are the words – said X.": some presses open speech with a dash.
         dashed = covers == "before" and where != "before" and sentence.text[0] in _DASHES
         voice = Voice.QUOTED if dashed else Voice(hit.rule.voice or "attributed")
-        return Scope(start, end, voice, speaker, (hit.start, hit.end), hit.rule.id, main, expert)
+        # What the verb names may stand inside the phrase that found it: only the verb is no part of it.
+        last = tokens.ends[hit.first] if covers == "sentence" and where == "before" else hit.end
+        return Scope(start, end, voice, speaker, (hit.start, last), hit.rule.id, main, expert)
 
     # -- speakers --------------------------------------------------------------------------------------
 
