@@ -42,8 +42,18 @@ SLOTS: Mapping[str, Sequence[str]] = {
     ),
     "number": ("two", "three", "four", "seven", "eleven", "a dozen", "twenty"),
     "day": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    "ukrainian": ("Zelensky", "Foreign Minister Sybiha", "The Ukrainian general staff", "Yermak"),
-    "russian": ("Putin", "Lavrov", "Peskov", "Zakharova", "The Russian Defence Ministry"),
+    "ukrainian": (
+        "A Ukrainian minister",
+        "The Ukrainian general staff",
+        "A spokesman in Kyiv",
+        "The mayor of Orikhiv",
+    ),
+    "russian": (
+        "A Russian minister",
+        "The Russian Defence Ministry",
+        "A Kremlin spokesman",
+        "A Russian general",
+    ),
     "western": (
         "The German chancellor",
         "The US State Department",
@@ -132,6 +142,16 @@ TITLES = (
     "{place} prepares for the delegations",
     "Power returns to {town}",
 )
+ARTICLE = " ".join(
+    """Delegations from both sides left Geneva on Friday without naming a date for the next round.
+¶ "We came for an exchange of prisoners and we leave with a list of names," a Ukrainian deputy minister said.
+A Kremlin spokesman said that NATO had provoked the conflict and was waging war to the last Ukrainian.
+¶ In the temporarily occupied territories, the invaders keep handing out passports by force.
+Repair crews restored electricity to three districts of Orikhiv overnight.
+¶ "The Kyiv regime does not want peace," the Russian Defence Ministry said.
+The energy truce is unlikely to survive the winter, said Ruth Calder, an analyst at an institute in Vienna.
+¶ Kyiv denied that it had broken the truce. Trains to the south run again since Monday.""".split()
+).replace(" ¶ ", "\n\n")
 # How often an outlet writes a sentence of each kind.
 HABITS: Mapping[str, Sequence[tuple[Sequence[str], float]]] = {
     "Harbour Courier": (

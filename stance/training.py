@@ -44,7 +44,7 @@ MIN_ARTICLES: Final = 3
 FOLDS: Final = 5
 LABELLED_BY: Final = (
     "a large language model in independent passes under the codebook, adjudicated; not by people, "
-    "and no human check has been done yet"
+    "and no human check has been done yet (`stance review --blind 100` does one)"
 )
 
 

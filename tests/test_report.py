@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fake_classifier import FakeClassifier
+from fake_classifier import VERSIONS, FakeClassifier
 from records import article, evidence, record, write
 
 from stance.cli import cli, loading
+from stance.document import Document
 from stance.errors import StanceError
 from stance.labels import Label
+from stance.monitor import Maker, NewItem, Store
+from stance.monitor.sketch import digest, sketch
 from stance.report import figures, page
 from stance.report.data import Gathered, Gatherer, between, clean, day_of, missing, sampled
 from stance.report.pack import pack, utf16
@@ -487,3 +490,79 @@ def test_what_a_file_holds_is_seen_by_its_first_bytes(tmp_path: Path) -> None:
     (tmp_path / "d").write_bytes(b"SQLite format 3\x00rest")
     assert kind_of(str(tmp_path / "d")) == "store"
     assert kind_of("https://example.org/feed") == "texts"
+
+
+# -- a store ---------------------------------------------------------------------------------------------
+
+
+def filled(place: Path) -> None:
+    """Two feeds; the second repeats the first's text, and gives neither outlet nor time."""
+    now = "2026-03-01T10:00:00Z"
+    text = "The orcs came.\n" + "\n".join(f"Plain sentence {n} of the story." for n in range(12))
+    with Store.open(place) as store:
+        for number, meta in enumerate(({"outlet": "North", "time": now}, {}, {})):
+            feed = store.feed(f"https://feed{number}.example/rss", now)
+            words = text if number < 2 else "The junta fell.\nRain fell.\n"
+            name = f"https://feed{number}.example/1"
+            new = NewItem(f"g{number}", name, digest(words), name, meta, words, sketch=sketch(words))
+            verdicts = FakeClassifier().classify(Document(words, name, meta)).verdicts
+            store.add(feed, new, now, Maker("rules", VERSIONS), verdicts)
+
+
+def test_a_store_is_reported_with_copies_once_and_decisions(run: Any, tmp_path: Path) -> None:
+    filled(tmp_path / "m.db")
+    with Store.open(tmp_path / "m.db") as store:
+        item = list(store.items())[-1]
+        store.decide(
+            item.sentences[0].id,
+            "2026-03-02T00:00:00Z",
+            person="Ann",
+            frame="none",
+            opinion=False,
+            voice="author",
+        )
+        undone = store.decide(
+            item.sentences[1].id,
+            "2026-03-02T00:00:00Z",
+            person="Ann",
+            frame="none",
+            opinion=True,
+            voice="author",
+        )
+        store.undo(undone.id, "2026-03-02T00:00:01Z")
+    result = run("m.db", "-o", "m.html")
+    assert result.exit_code == 0, result.stderr
+    html = (tmp_path / "m.html").read_text(encoding="utf-8")
+    assert "2 outlets" in html
+    assert "2 articles · 15 sentences" in re.sub(r"\s+", " ", html)
+    assert "1 item left out that nearly repeat" in html
+    assert "feed2.example" in html
+    assert "1 article without a date of its own" in html
+    assert "People have decided 1 sentence of these" in html
+    index = unpacked(re.search(r'id="index">([^<]*)<', html)[1])  # type: ignore[index]
+    assert list(index["people"].values()) == [["Ann", "none", False, "author", "2026-03-02"]]
+    assert run("m.db", "--copies", "-o", "all.html").exit_code == 0
+    assert "3 articles" in (tmp_path / "all.html").read_text(encoding="utf-8")
+
+
+def test_an_empty_store_says_what_is_missing(run: Any, tmp_path: Path) -> None:
+    Store.open(tmp_path / "m.db").close()
+    result = run("m.db", "-o", "m.html")
+    assert result.exit_code == 0
+    assert "no labelled sentence" in result.stderr
+    assert "There is nothing to report" in (tmp_path / "m.html").read_text(encoding="utf-8")
+
+
+def test_stores_of_other_versions_and_other_databases_are_refused(run: Any, tmp_path: Path) -> None:
+    filled(tmp_path / "m.db")
+    with Store.open(tmp_path / "m.db") as store:
+        store._db.execute("PRAGMA user_version = 99")
+    result = run("m.db", "-o", "m.html")
+    assert result.exit_code == 1
+    assert "newer stance" in result.stderr
+    with Store.open(tmp_path / "old.db") as store:
+        store._db.execute("PRAGMA user_version = 0")
+    result = run("old.db", "-o", "m.html")
+    assert result.exit_code == 1
+    assert "older stance" in result.stderr
+    assert not (tmp_path / "m.html").exists()
