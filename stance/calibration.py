@@ -30,6 +30,7 @@ class Bin:
     perfect_high: float
 
     def to_dict(self) -> dict[str, float]:
+        """The bin as JSON, rounded to four digits."""
         return {
             "sentences": self.sentences,
             "probability": round(self.probability, 4),
@@ -54,6 +55,7 @@ class Calibration:
     bins: tuple[Bin, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """The calibration as JSON."""
         return {
             "error": self.error,
             "perfect": [self.perfect_low, self.perfect_high],
@@ -123,13 +125,16 @@ class Kept:
 
     @property
     def coverage(self) -> float:
+        """The share of sentences that are kept."""
         return self.kept / self.answers if self.answers else 0.0
 
     @property
     def precision(self) -> float | None:
+        """The share of the kept ones that are right; None where none is kept."""
         return self.right / self.kept if self.kept else None
 
     def to_dict(self) -> dict[str, float | None]:
+        """The point of the curve as JSON."""
         precision = self.precision
         return {
             "abstain_below": self.below,

@@ -96,7 +96,11 @@ class Classifier:
     # -- what callers use ------------------------------------------------------------------------------
 
     def classify(self, source: str | Document) -> Analysis:
-        """All sentences of one text."""
+        """All sentences of one text.
+
+        >>> [verdict.label.value for verdict in load("rules").classify("The occupiers fled in panic.")]
+        ['pro_kyiv']
+        """
         document = Document(source) if isinstance(source, str) else source
         return next(self.stream([document]))
 

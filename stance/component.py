@@ -224,6 +224,8 @@ def create(
     )
 
 
+# Older configuration readers of spaCy take annotations as they stand, and those of this file are texts.
+create.__annotations__ = get_type_hints(create)
 # Registered here and not by a decorator, so that `create` stays a plain function.
 Language.factory(
     NAME,

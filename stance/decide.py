@@ -54,7 +54,11 @@ def label(frame: str, opinion: bool, labels: Mapping[str, Label]) -> Label:
 
 
 def own_label(frame: str, opinion: bool, voice: Voice, labels: Mapping[str, Label]) -> Label:
-    """The label under the policy ``own``: a frame in somebody else's voice does not count."""
+    """The label under the policy ``own``: a frame in somebody else's voice does not count.
+
+    >>> own_label("a", False, Voice.QUOTED, {"a": Label.PRO_KYIV}).value
+    'neutral_report'
+    """
     if frame != NO_FRAME and voice is not Voice.AUTHOR:
         return label(NO_FRAME, opinion, labels)
     return label(frame, opinion, labels)
@@ -161,7 +165,7 @@ def _settle(piece: Evidence, frame: str, totals: Mapping[str, float], policy: Po
 def _shares(totals: Mapping[str, float], policy: Policy) -> dict[str, float]:
     """Points as shares of one: readable, not calibrated (the hybrid's are)."""
     scores = {NO_FRAME: math.exp(policy.slope * (policy.frame - 0.5))}
-    scores |= {side: math.exp(policy.slope * total) - 1.0 for side, total in totals.items()}
+    scores |= {side: math.exp(min(policy.slope * total, 500.0)) - 1.0 for side, total in totals.items()}
     whole = sum(scores.values())
     return {name: score / whole for name, score in scores.items()}
 

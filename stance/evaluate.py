@@ -87,6 +87,7 @@ class Interval:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_dict(self) -> dict[str, float]:
+        """The interval as JSON."""
         result = {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
         return result | ({"sentences": self.count} if self.count else {})
 
@@ -113,6 +114,7 @@ class Scores:
     slices: Mapping[str, Interval]
 
     def to_dict(self) -> dict[str, Any]:
+        """All figures as JSON."""
         return {
             "sentences": self.sentences,
             "articles": self.articles,
@@ -171,6 +173,7 @@ def _accuracy(confusion: Array) -> Array:
 
 
 def side_difference(confusion: Array) -> Array:
+    """The first side's figures less the second's."""
     f1 = f1_per_label(confusion)
     result: Array = f1[..., INDEX[Label.PRO_KYIV]] - f1[..., INDEX[Label.PRO_MOSCOW]]
     return result
@@ -502,9 +505,11 @@ class RulePrecision:
 
     @property
     def precision(self) -> float:
+        """The share of hits that are right."""
         return self.right / self.hits
 
     def to_dict(self) -> dict[str, Any]:
+        """The rule as JSON."""
         return {"hits": self.hits, "right": self.right, "wrong": list(self.wrong)}
 
 
@@ -555,9 +560,11 @@ class Removal:
 
     @property
     def share(self) -> float | None:
+        """The share of verdicts that changed or dropped; None of no verdicts."""
         return self.changed_or_dropped / self.verdicts if self.verdicts else None
 
     def to_dict(self) -> dict[str, Any]:
+        """The removal as JSON."""
         return {
             "verdicts": self.verdicts,
             "label_changed": self.label_changed,
@@ -580,6 +587,7 @@ class Faithfulness:
     unmoved: tuple[str, ...]  # ids of the failures
 
     def to_dict(self) -> dict[str, Any]:
+        """The test as JSON."""
         return {
             "evidence": self.evidence.to_dict(),
             "random_words": self.random_words.to_dict(),

@@ -11,6 +11,7 @@ from stance.evidence import Evidence, Speaker
 from stance.labels import NotCounted, Voice
 from stance.lexicon import Hit, Lexicon, Scan
 from stance.rulebook import Rule, Rulebook
+from stance.segment import MAX_SENTENCE
 from stance.syntax import Tree
 from stance.trees import TreeMatch, TreeMatcher, head_noun_span
 from stance.voice import Context, Found, Scope, Voices, VoiceStage, merge
@@ -76,12 +77,15 @@ class Gatherer:
         return self._lexicon.scan(text)
 
     def surface(self, sentence: Sentence, context: Context) -> Seen:
-        scan = self._lexicon.scan(sentence.text)
-        voices = self._voice.surface(sentence, scan, context)
+        """What needs no tree; `context` is what the sentences before have left."""
+        looked_at = _bounded(sentence)
+        scan = self._lexicon.scan(looked_at.text)
+        voices = self._voice.surface(looked_at, scan, context)
         return Seen(sentence, scan, voices, context, self._wants_tree(scan, voices))
 
     @property
     def unknown(self) -> Speaker:
+        """The speaker whom nobody names."""
         return self._voice.unknown
 
     def voice_of(self, gathered: Gathered, start: int, end: int, side: str | None) -> Found:
@@ -243,6 +247,15 @@ class Gatherer:
         root = tree.heads[anchor] == anchor
         voice = Voice(match.rule.voice or "attributed")
         return Scope(start, end, voice, speaker, place, match.rule.id, root, expert)
+
+
+def _bounded(sentence: Sentence) -> Sentence:
+    """The sentence, or its first `MAX_SENTENCE` characters: pieces are weighed against each other, so the
+    time would grow with the square of a line of megabytes. Documents are split into such parts at most."""
+    if len(sentence.text) <= MAX_SENTENCE:
+        return sentence
+    kept = [replace(q, end=min(q.end, MAX_SENTENCE)) for q in sentence.quotations if q.start < MAX_SENTENCE]
+    return replace(sentence, text=sentence.text[:MAX_SENTENCE], quotations=tuple(kept))
 
 
 def _cancel_span(hit: Hit, seen: Seen) -> tuple[int, int]:

@@ -29,10 +29,12 @@ class MirrorTest:
 
     @property
     def coverage(self) -> float:
+        """The share of texts naming a side that could be mirrored."""
         return self.mirrored / self.name_a_side if self.name_a_side else 0.0
 
     @property
     def consistency(self) -> float | None:
+        """The share of the mirrored ones whose label swaps; None of none."""
         return self.consistent / self.mirrored if self.mirrored else None
 
 
@@ -111,10 +113,12 @@ class NameTest:
 
     @property
     def coverage(self) -> float:
+        """The share of texts naming a side in which every such name has a partner."""
         return self.swapped / self.name_a_side if self.name_a_side else 0.0
 
     @property
     def unframed(self) -> int:
+        """How many of them carry no frame before."""
         return sum(sum(self.changes[row]) for row in _PLAIN)
 
     def of_side(self, number: int) -> tuple[int, int, int]:
@@ -129,6 +133,7 @@ class NameTest:
         return first, second
 
     def to_dict(self) -> dict[str, Any]:
+        """The test as JSON."""
         return {
             "name_a_side": self.name_a_side,
             "swapped": self.swapped,

@@ -20,6 +20,9 @@ def forms(word: str, irregular: Mapping[str, tuple[str, ...]]) -> tuple[str, ...
 
     `irregular` maps a base form to its irregular forms; they replace the regular past. A word that ends
     in an irregular one (withdraw, spokesman, overthrow) also gets the forms built on that.
+
+    >>> forms("plan", {})
+    ('plan', 'planned', 'planning', 'plans')
     """
     base = word.lower().replace("’", "'")
     if not base[-1:].isalpha():

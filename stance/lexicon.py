@@ -426,6 +426,7 @@ class Lexicon:
         return self.scan_tokens(Tokens(text))
 
     def scan_tokens(self, tokens: Tokens) -> Scan:
+        """As `scan`, of tokens that somebody has made already."""
         there = _There(tokens, self._known)
         mentions = self._mentions(tokens, there)
         at: _MentionsAt = {}

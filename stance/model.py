@@ -33,7 +33,11 @@ _QUOTES: Final = frozenset('"“”«»„')
 
 
 def mirror(name: str) -> str:
-    """The feature with the sides swapped; ``mirror(mirror(name)) == name``."""
+    """The feature with the sides swapped; ``mirror(mirror(name)) == name``.
+
+    >>> mirror("after:{0} attack")
+    'after:{1} attack'
+    """
     return "{1}".join([part.replace("{1}", "{0}") for part in name.split("{0}")])
 
 
@@ -258,10 +262,12 @@ class LinearModel:
 
     @property
     def families(self) -> tuple[str, ...]:
+        """The families of features that it weighs, as in ``FAMILIES``."""
         return tuple(self.card["families"])
 
     @property
     def rules_digest(self) -> str | None:
+        """The digest of the rules that it was trained with; None where its card names none."""
         value = self.card.get("rules")
         return None if value is None else str(value)
 

@@ -162,18 +162,21 @@ class Entry:
     defaulted: frozenset[str] = frozenset()
 
     def line(self, loc: Loc = ()) -> int:
+        """The line of a place in the entry."""
         if loc and loc[0] in self.defaulted:
             return self.parsed.line(("defaults", *loc))
         return self.parsed.line((*self.at, *loc))
 
     @property
     def id(self) -> str | None:
+        """Its id, or None where it has no valid one."""
         found = self.data.get("id")
         valid = isinstance(found, str) and len(found) <= MAX_ID and re.fullmatch(KEBAB, found)
         return str(found) if valid else None
 
     @property
     def off(self) -> bool:
+        """Whether it is switched off."""
         return self.data.get("status") == "off"
 
 
@@ -189,6 +192,7 @@ class Context:
     phrases: PhraseParser = field(default_factory=lambda: PhraseParser({}, {}))
 
     def fault(self, path: str, line: int, message: str) -> None:
+        """Take down a fault, up to the limit of its file."""
         if self.full(path):
             return
         fault = Fault(self.snapshot.shown(path), line, message)
@@ -204,6 +208,7 @@ class Context:
         return self.counts[path] >= MAX_FAULTS
 
     def complain(self, entry: Entry, loc: Loc, message: str) -> None:
+        """Take down a fault at a place in an entry."""
         self.fault(entry.path, entry.line(loc), message)
 
     def shape(self, entry: Entry, shape: type[ShapeT], what: str) -> tuple[ShapeT, bool]:
@@ -216,6 +221,7 @@ class Context:
             return salvage(error, shape, entry.data), False
 
     def check_side(self, entry: Entry, loc: Loc, value: str | None, *more: str) -> None:
+        """Complain of a side that is none."""
         known = (*self.side_ids, *more)
         if value is not None and self.side_ids and value not in known:
             self.complain(entry, loc, not_one_of(f"'{loc[-1]}'", value, known))

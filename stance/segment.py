@@ -18,7 +18,10 @@ from typing import NamedTuple, TypeAlias
 
 from stance.document import Quotation, Sentence
 
-__all__ = ["quotations", "resplit", "sentence", "split"]
+__all__ = ["MAX_SENTENCE", "quotations", "resplit", "sentence", "split"]
+
+# Characters of the longest stretch that is taken for one sentence. The longest real one seen has 400.
+MAX_SENTENCE = 5_000
 
 
 def split(text: str) -> tuple[Sentence, ...]:
@@ -27,6 +30,9 @@ def split(text: str) -> tuple[Sentence, ...]:
     A quotation that runs on into the next sentence has `continues_after` there and `opens_before`
     in that next sentence, also over a paragraph's end if the next paragraph opens with a mark of
     the same style or holds the closing one. Any other unclosed quotation ends with its paragraph.
+
+    >>> [(s.start, s.text) for s in split("It rained. “I left,” he said.")]
+    [(0, 'It rained.'), (11, '“I left,” he said.')]
     """
     found: list[Sentence] = []
     paragraphs = list(_paragraphs(text))
@@ -36,7 +42,8 @@ def split(text: str) -> tuple[Sentence, ...]:
         left_open = pairing.left_open
         following = paragraphs[number + 1 : number + 2]
         carried = _still_open(text, *following[0], left_open) if left_open and following else ()
-        sentences = list(_sentences(text, start, end, pairing.roles))
+        found_here = _sentences(text, start, end, pairing.roles)
+        sentences = [part for first, last in found_here for part in _parts(text, first, last)]
         spans = pairing.spans(text, sentences, len(carried))
         upcoming = 0
         active: list[_Span] = []
@@ -48,6 +55,21 @@ def split(text: str) -> tuple[Sentence, ...]:
             quoted = tuple([_clipped(span, first, last) for span in active])
             found.append(Sentence(text[first:last], first, last, len(found), number, quotations=quoted))
     return tuple(found)
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A sentence, or parts of one that is longer than any is, cut at white space if there is some."""
+    while end - start > MAX_SENTENCE:
+        limit = start + MAX_SENTENCE
+        cut = max(text.rfind(" ", start + 1, limit), text.rfind("\n", start + 1, limit))
+        cut = cut if cut > start else limit
+        last = start + len(text[start:cut].rstrip())
+        yield start, last
+        start = cut
+        while start < end and text[start].isspace():
+            start += 1
+    if start < end:
+        yield start, end
 
 
 def resplit(text: str, bounds: Iterable[tuple[int, int]]) -> tuple[Sentence, ...]:

@@ -83,6 +83,7 @@ class Table:
         self.column = {name: i for i, name in enumerate(self.names)}
 
     def matrix(self, rows: Sequence[Values], *, mirror: bool = False) -> csr_matrix:
+        """Rows of values as a sparse matrix (rows, columns); `mirror` swaps the sides."""
         data: list[float] = []
         indices: list[int] = []
         starts = [0]
@@ -231,10 +232,12 @@ class Targets:
 
     @property
     def mirrored_frame(self) -> Array:
+        """The frames with the sides swapped."""
         return np.array([0, 2, 1])[self.frame]
 
 
 def targets(examples: Sequence[Example], sides: Sequence[str]) -> Targets:
+    """The answers of examples as numbers."""
     index = {NO_FRAME: 0, sides[0]: 1, sides[1]: 2}
     frame = np.array([index[e.gold.frame or NO_FRAME] for e in examples])
     opinion = np.array([int(bool(e.gold.opinion)) for e in examples])

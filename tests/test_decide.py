@@ -61,6 +61,13 @@ def test_labels_follow_from_the_answers(frame: str, opinion: bool, voice: Voice)
     assert own == (label if voice is Voice.AUTHOR or frame == NO_FRAME else fallback)
 
 
+def test_hundreds_of_cues_are_still_probabilities() -> None:
+    """A list or a page without stops can hold them; the shares must not overflow."""
+    many = [piece(start=10 * i, end=10 * i + 5) for i in range(600)]
+    answers = decide.by_rules(many, SIDES)
+    assert sum(answers.frames.values()) == pytest.approx(1.0)
+
+
 @given(st.lists(pieces, max_size=8))
 def test_swapping_the_sides_of_the_evidence_swaps_the_answer(evidence: list[Evidence]) -> None:
     from dataclasses import replace

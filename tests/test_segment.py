@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stance.document import Quotation, Sentence
-from stance.segment import quotations, sentence, split
+from stance.segment import MAX_SENTENCE, quotations, sentence, split
 
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 
@@ -105,6 +105,19 @@ def assert_well_formed(found: tuple[Quotation, ...], length: int) -> None:
 
 
 # ----------------------------------------------------------------------------------------- seeds
+
+
+ENDLESS = ["word " * 4000, "a" * 12_000, "“Well " * 3000, " x" * 9000 + ". Y z."]
+
+
+@pytest.mark.parametrize("text", ENDLESS, ids=["words", "word", "marks", "then a stop"])
+def test_a_stretch_without_end_is_cut(text: str) -> None:
+    sentences = split(text)
+    assert max(len(s.text) for s in sentences) <= MAX_SENTENCE
+    assert "".join("".join(s.text.split()) for s in sentences) == "".join(text.split())
+    for found in sentences:
+        assert text[found.start : found.end] == found.text == found.text.strip()
+        assert_well_formed(found.quotations, len(found.text))
 
 
 @pytest.mark.skipif(not (SEEDS / "gold.jsonl").exists(), reason="the seed corpus is not there")

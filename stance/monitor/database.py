@@ -52,6 +52,7 @@ class Database:
         return store
 
     def close(self) -> None:
+        """Close the file; a second time does nothing."""
         self._db.close()
 
     def __enter__(self) -> Self:

@@ -102,6 +102,7 @@ def timeline(buckets: Sequence[Bucket], height: int, top: int | None = None) -> 
 
 
 def largest_column(buckets: Sequence[Bucket]) -> int:
+    """The most framed sentences of one side in one bucket."""
     return max((bucket.carried[label] for bucket in buckets for label in SHOWN[:2]), default=0)
 
 

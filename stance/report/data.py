@@ -86,6 +86,7 @@ class Row:
 
     @property
     def doubtful(self) -> bool:
+        """Whether the answer is so unsure that a person should look."""
         return self.abstained or self.sure < DOUBT
 
 
@@ -298,6 +299,7 @@ def sampled(gathered: Gathered, articles: int, seed: int) -> Gathered:
 
 
 def plural(number: int, noun: str) -> str:
+    """A number with its noun."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 

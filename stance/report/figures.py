@@ -39,6 +39,7 @@ class Share:
 
     @property
     def value(self) -> float:
+        """The share, from 0 to 1."""
         return self.count / self.total if self.total else 0.0
 
 
@@ -404,6 +405,7 @@ def floor(unit: str, day: date) -> date:
 
 
 def bucket_name(unit: str, start: date) -> str:
+    """How a week, month or year is called on an axis."""
     if unit == "week":
         return f"week from {start.isoformat()}"
     return start.isoformat()[: {"month": 7, "year": 4}.get(unit, 10)]

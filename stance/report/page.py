@@ -162,6 +162,7 @@ def side_name(side: str) -> str:
 
 
 def speaker_text(row: Row) -> str:
+    """Who speaks and on whose side; nothing in the author's own voice."""
     if row.voice is Voice.AUTHOR or row.speaker is None:
         return ""
     name, side = row.speaker

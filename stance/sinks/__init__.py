@@ -16,9 +16,11 @@ Record: TypeAlias = Mapping[str, Any]
 class Sink(Protocol):
     """Where records go. `write` may be called any number of times, `finish` once at the end."""
 
-    def write(self, records: Sequence[Record]) -> None: ...
+    def write(self, records: Sequence[Record]) -> None:
+        """Write the records that follow."""
 
-    def finish(self) -> None: ...
+    def finish(self) -> None:
+        """Write what comes after the last record."""
 
 
 @dataclass(frozen=True, slots=True)

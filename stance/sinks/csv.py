@@ -47,10 +47,12 @@ class CsvSink:
             self._emit()
 
     def write(self, records: Sequence[Record]) -> None:
+        """Write a row for each record."""
         self._writer.writerows(row(record) for record in records)
         self._emit()
 
     def finish(self) -> None:
+        """Nothing comes after the last row."""
         self._stream.flush()
 
     def _emit(self) -> None:

@@ -17,9 +17,11 @@ class JsonlSink:
         self._ascii = options.ascii_json
 
     def write(self, records: Sequence[Record]) -> None:
+        """Write a line for each record."""
         text = "".join(json.dumps(record, ensure_ascii=self._ascii) + "\n" for record in records)
         self._stream.write(text.encode("utf-8", "replace"))
         self._stream.flush()
 
     def finish(self) -> None:
+        """Nothing comes after the last line."""
         self._stream.flush()

@@ -44,6 +44,7 @@ class Paint:
         return click.style(text, **style) if self.color and text else text
 
     def label(self, label: Label, text: str, **style: Any) -> str:
+        """A label in its colour."""
         return self(text, fg=COLOURS[label], dim=COLOURS[label] is None or None, **style)
 
 
@@ -58,6 +59,7 @@ class TextSink:
         self._own: Counter[Label] = Counter()
 
     def write(self, records: Sequence[Record]) -> None:
+        """Print the sentences, each document under a heading."""
         if not records:
             return
         single = records[0]["document"] is None
@@ -73,6 +75,7 @@ class TextSink:
         self._own += own
 
     def finish(self) -> None:
+        """Print the sums."""
         total = sum(self._carried.values())
         if self._documents > 1:
             title = (
@@ -135,6 +138,7 @@ def sentence(record: Record, paint: Paint, options: SinkOptions) -> Iterator[str
 
 
 def shown_label(record: Record, policy: str) -> Label:
+    """The label under the policy."""
     return Label(record["own_label" if policy == "own" else "label"])
 
 
@@ -258,6 +262,7 @@ def _bar(counts: Counter[Label], paint: Paint, width: int = 24) -> str:
 
 
 def styled(piece: Piece, label: Label, paint: Paint) -> str:
+    """A piece of text, marked where it decided."""
     text, decided = piece
     return paint.label(label, text, bold=True, underline=True) if decided else text
 
@@ -313,6 +318,7 @@ def _trimmed(line: list[Piece]) -> list[Piece]:
 
 
 def wrap_plain(text: str, width: int) -> list[str]:
+    """Text without marks in lines of the width."""
     return ["".join(piece for piece, _ in line) for line in wrapped([(text, False)], width)]
 
 

@@ -59,6 +59,7 @@ class Undecodable:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
+    """A text, its encoding, and what was lost in decoding."""
     text: str
     encoding: str
     undecodable: Undecodable | None = None

@@ -48,11 +48,13 @@ class Response:
 
     @property
     def media_type(self) -> str | None:
+        """The media type without parameters, in lower case; None where none is given."""
         value = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return value or None
 
     @property
     def charset(self) -> str | None:
+        """The character set that the server names, or None."""
         for part in self.headers.get("content-type", "").split(";")[1:]:
             name, _, value = part.partition("=")
             if name.strip().lower() == "charset":

@@ -86,9 +86,11 @@ class GunzipReader(io.RawIOBase):
         self._between_members = False
 
     def readable(self) -> bool:
+        """It is for reading."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, as `io.RawIOBase` has it."""
         view = memoryview(buffer).cast("B")
         while True:
             if not self._pending:

@@ -70,6 +70,7 @@ def answered(header: dict[str, Any], body: bytes) -> dict[str, Any]:
 
 
 def limit_memory() -> None:
+    """Let the system refuse this process more memory, core dumps and files."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
@@ -237,6 +238,7 @@ def robots(body: bytes, *, url: str, agent: str) -> dict[str, Any]:
 
 
 def feed_item(entry: Mapping[str, Any], about: Mapping[str, Any], language: str | None) -> dict[str, Any]:
+    """Text, meta and id of one entry; `about` is the feed."""
     title = plain(entry.get("title"))
     contents = [part.get("value") for part in entry.get("content") or [] if isinstance(part, dict)]
     bodies = [html_text(str(value)) for value in (*contents, entry.get("description")) if value]

@@ -1,0 +1,197 @@
+"""Hostile inputs: nothing falls over, hangs or acts, and the good input beside it is labelled."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostile import make
+
+import stance
+from stance.classifier import Classifier
+from stance.document import Document
+from stance.errors import StanceError
+from stance.labels import Label
+from stance.rulebook import load as load_rulebook
+from stance.sinks.inert import visible
+from stance.sources import Fault, ReadOptions, Single, read
+
+MARKUP = (".xml", ".html")
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return stance.load("rules")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    for _ in make.write(folder):
+        pass
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name in make.FILES if not name.endswith(MARKUP)])
+def test_every_file_is_labelled_or_named(corpus: Path, classifier: Classifier, name: str) -> None:
+    framed = 0
+    items = list(read([str(corpus / name)], ReadOptions(any_language=True)))
+    assert items
+    for item in items:
+        if isinstance(item, Document):
+            framed += check(classifier, item)
+        else:
+            assert isinstance(item, Fault)
+            assert 0 < len(str(item)) < 1000
+    if make.CLAIM.encode() in (corpus / name).read_bytes():
+        assert framed, "the plain claim in it was not found"
+
+
+def check(classifier: Classifier, document: Document) -> int:
+    """Offsets hold and the records can be written; how many sentences are framed."""
+    framed = 0
+    for verdict in classifier.classify(document):
+        sentence = verdict.sentence
+        assert document.text[sentence.start : sentence.end] == sentence.text
+        record = json.dumps(verdict.to_dict(), ensure_ascii=False, allow_nan=False)
+        record.encode("utf-8")
+        framed += verdict.label is Label.PRO_KYIV
+    return framed
+
+
+@pytest.mark.parametrize("name", ["numbers.jsonl", "surrogates.jsonl", "nuls.jsonl", "deep.jsonl"])
+def test_single_sentences_keep_ids_that_can_be_written(corpus: Path, name: str) -> None:
+    items = list(read([str(corpus / name)], ReadOptions(unit="sentence")))
+    for item in items:
+        assert isinstance(item, Single | Fault)
+        if isinstance(item, Single):
+            json.dumps([item.id, dict(item.meta)], allow_nan=False).encode("utf-8")
+    assert any(isinstance(item, Single) for item in items)
+
+
+@pytest.mark.parametrize("name", [name for name in make.FILES if name.endswith(MARKUP)])
+def test_markup_is_given_up_within_its_limits(corpus: Path, name: str) -> None:
+    pytest.importorskip("trafilatura")
+    pytest.importorskip("fastfeedparser")
+    items = list(read([str(corpus / name)], ReadOptions(any_language=True, timeout=30)))
+    assert items
+    for item in items:
+        assert isinstance(item, Document | Fault)
+        if isinstance(item, Document):
+            assert len(item.text) <= 2_000_000
+
+
+@pytest.mark.parametrize("name", list(make.RULES))
+def test_hostile_rules_are_refused_with_a_place(tmp_path: Path, name: str) -> None:
+    folder = next(path for path in make.rule_folders(tmp_path) if path.name == name)
+    for place in ({"path": folder}, {"overlay": folder}):
+        with pytest.raises(StanceError) as caught:
+            load_rulebook(cache=False, **place)
+        lines = str(caught.value).splitlines()
+        assert any("a.yaml:" in line for line in lines)
+        assert all(len(line) < 1000 for line in lines)
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_links_in_circles_and_pipes_stop_nothing(tmp_path: Path) -> None:
+    make.links(tmp_path / "folder")
+    items = list(read([str(tmp_path / "folder")]))
+    texts = [item.text for item in items if isinstance(item, Document)]
+    assert texts == [make.CLAIM] * 3  # good, the one with a broken name, the deep one
+    faults = [item for item in items if isinstance(item, Fault)]
+    assert all("/dev/zero" not in str(fault) for fault in faults)
+    (named,) = read([str(tmp_path / "folder" / "self.txt")])
+    assert isinstance(named, Fault)
+
+
+def test_what_is_shown_never_acts(corpus: Path) -> None:
+    for name in ("controls.txt", "bidirectional.txt", "line-ends.txt"):
+        (document,) = read([str(corpus / name)], ReadOptions(any_language=True))
+        assert isinstance(document, Document)
+        shown = visible(document.text, keep="\n")
+        assert not set(shown) & set("\x1b\x07\x08\x9b\u202e\u2066\x85\u2028\r")
+
+
+def test_a_word_with_a_foreign_letter_is_another_word(classifier: Classifier) -> None:
+    """Documented, not hidden: look-alikes are other words to the rules, as they are to a search."""
+    plain = classifier.classify("The occupiers fled in panic.").verdicts[0]
+    alike = classifier.classify("The оccupiers fled in panic.").verdicts[0]  # Cyrillic о
+    assert plain.label is Label.PRO_KYIV
+    assert all("ccupiers" not in piece.text for piece in alike.evidence)
+
+
+# -- the command line as strangers use it ---------------------------------------------------------------
+
+
+def command(*arguments: str, **more: object) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(stance.__file__).parents[1])}
+    return subprocess.run(
+        [sys.executable, "-m", "stance", *arguments],
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=300,
+        **more,  # type: ignore[call-overload]
+    )
+
+
+def test_a_closed_output_is_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(make.CLAIM * 50, encoding="utf-8")
+    line = f'"{sys.executable}" -m stance classify --engine rules --format jsonl "{path}" >&-; echo $? >&2'
+    done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=300, check=False, cwd=_root())
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.split()[-1] in (b"0", b"1")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(make.CLAIM * 50, encoding="utf-8")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "stance", "classify", "--engine", "rules", "--format", "jsonl", str(path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=300,
+            check=False,
+            cwd=_root(),
+        )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"No space left" in done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs the rights of root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_an_output_that_does_not_fit_is_absent(small_disk: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text((make.CLAIM + "\n") * 200, encoding="utf-8")
+    target = small_disk / "out.jsonl"
+    done = command("classify", "--engine", "rules", "--output", str(target), str(path))
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"No space left" in done.stderr
+    assert not target.exists()
+
+
+def _root() -> Path:
+    return Path(stance.__file__).parents[1]
