@@ -25,7 +25,7 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from typing import Final, get_type_hints
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span

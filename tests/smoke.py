@@ -44,7 +44,8 @@ def main() -> None:
     assert StanceEstimator.shipped().predict([CLAIM, RAIN]).tolist() == ["pro_kyiv", "neutral_report"]
 
     for arguments in (["--version"], ["classify", "--format", "jsonl"], ["explain", CLAIM], ["schema"]):
-        done = subprocess.run([sys.executable, "-m", "stance", *arguments], capture_output=True, check=True)
+        command = [sys.executable, "-m", "stance", *arguments]
+        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=True)
         assert done.stdout.strip()
     print(f"smoke test passed: stance {stance.__version__}, Python {sys.version.split()[0]}, in {place}")
 

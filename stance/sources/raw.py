@@ -9,10 +9,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from stance.errors import StanceError
 from stance.sources.items import ReadOptions
+
+# Generic to the type checker, not at run time.
+if TYPE_CHECKING:
+    Stream: TypeAlias = io.BufferedReader[Any]
+else:
+    Stream = io.BufferedReader
 
 STDIN: Final = "-"
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -61,7 +67,7 @@ class Raw:
     """
 
     name: str
-    stream: io.BufferedReader[Any]
+    stream: Stream
     file_name: str
     media_type: str | None = None
     link: str | None = None
@@ -78,7 +84,7 @@ class Raw:
 class GunzipReader(io.RawIOBase):
     """Unpacks gzip (several members too) in bounded steps and stops at a bomb."""
 
-    def __init__(self, packed: io.BufferedReader[Any], name: str) -> None:
+    def __init__(self, packed: Stream, name: str) -> None:
         self._packed, self._name = packed, name
         self._member = zlib.decompressobj(wbits=31)
         self._pending = b""
@@ -171,7 +177,7 @@ def _fetched(url: str, options: ReadOptions) -> Raw:
     page = fetch_page(
         url, allow_private=options.allow_private, timeout=options.timeout, limit=options.max_document
     )
-    stream: io.BufferedReader[Any] = io.BufferedReader(io.BytesIO(page.body))
+    stream: Stream = io.BufferedReader(io.BytesIO(page.body))
     path = page.url.partition("?")[0].rpartition("/")[2]
     return Raw(url, stream, path, page.media_type, page.url, page.charset)
 
