@@ -31,9 +31,9 @@ KINDS: dict[str, str] = {
     "quotation marks": '" “ ',
     "emoji": "😀🇺🇦",
     "control characters": "\x00\x01\x1b",
-    "right to left": "\u202e\u200fא. ",
+    "right to left": "\u202eשלום עולם וברכה\u200f. ",
     "lone surrogates": "\ud800. ",
-    "short lines": "A\n",
+    "short lines": "A short line\n",
 }
 
 
