@@ -72,11 +72,12 @@ def main() -> int:
         tables[part].append((f"{size}, draw {draw + 1}", *ex.shown(result)))
         ex.said(f"{part}, {size}: {result['macro_f1']}")
 
-    for size in (*WORD_SIZES, len(run.read) + four_fifths):
+    most = len(run.read) + four_fifths
+    for size in (*(size for size in WORD_SIZES if size < most), most):
         note("words", size, 0, words(run, size, 0))
     first = ex.first_stage(run.read, run.sides)
     rows = [ex.linked(e.second, training.scores(first, e.first)) for e in run.unread]
-    for size in (*EVIDENCE_SIZES, four_fifths):
+    for size in (*(size for size in EVIDENCE_SIZES if size < four_fifths), four_fifths):
         for draw in range(DRAWS if size < four_fifths else 1):
             note("evidence", size, draw, evidence(run, rows, size, draw))
     titles = {
