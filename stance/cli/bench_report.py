@@ -108,6 +108,9 @@ class Report:
         return "\n".join([*lines, "", "\n\n".join(table.markdown() for table in self.tables), ""])
 
     def write(self, json_file: Path | None, markdown_file: Path | None) -> None:
+        for path in (json_file, markdown_file):
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
         if json_file is not None:
             text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
             json_file.write_text(text + "\n", encoding="utf-8")
