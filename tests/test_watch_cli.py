@@ -332,3 +332,55 @@ def test_the_schema_and_the_query_of_the_readme(server: Server, tmp_path: Path) 
     with sqlite3.connect(tmp_path / "monitor.db") as db:
         found = {(outlet, label): count for outlet, label, count in db.execute(query)}
     assert found == {("The Feed", "neutral_report"): 3, ("The Feed", "pro_kyiv"): 1}
+
+
+# -- export ---------------------------------------------------------------------------------------------
+
+
+def test_a_store_is_written_for_other_tools(server: Server, tmp_path: Path) -> None:
+    story = " ".join(f"the talks of day {number} were held and" for number in range(30))
+    evil = item("=1+1 is no sum.", guid="e", title="=cmd|' /C calc'!A0", link="https://example.org/e")
+    urls = [
+        server.feed("/a", numbered(1), evil, item(story, guid="w", link="https://a.example/w")),
+        server.feed("/b", item(story, guid="w", link="https://b.example/w")),
+    ]
+    made = records(watch(*urls, "--jsonl", "--engine", "rules").stdout)
+
+    def export(*args: str) -> Result:
+        return CliRunner().invoke(cli, ["export", *args], prog_name="stance")
+
+    assert records(export().stdout) == made
+    assert len(records(export("--copies").stdout)) == len(made) + 1
+    assert export("--since", "2999-01-01").stdout == ""
+    assert export("-o", "labels.csv", "--bom").exit_code == 0
+    table = (tmp_path / "labels.csv").read_bytes().decode("utf-8")
+    assert table.startswith("\ufeffdocument,")
+    assert "'=1+1 is no sum." in table
+    assert "'=cmd|" in table
+    for name in ("labels.jsonl", "labels.spacy"):
+        assert export("-o", name).exit_code == 0
+    assert records((tmp_path / "labels.jsonl").read_text()) == made
+    assert {path.name for path in tmp_path.iterdir() if "labels" in path.name} == {
+        "labels.csv",
+        "labels.jsonl",
+        "labels.spacy",
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (("--store", "none.db"), 1, "no such store"),
+        (("--since", "yesterday"), 2, "is no date like"),
+        (("--format", "parquet"), 2, "needs --output"),
+        (("-o", "labels.txt"), 2, "name one with --format"),
+        (("-o", "no/such/labels.csv"), 1, "its folder does not exist"),
+    ],
+)
+def test_exports_that_cannot_be(
+    server: Server, tmp_path: Path, args: tuple[str, ...], code: int, message: str
+) -> None:
+    watch(server.feed("/a", numbered(1)))
+    result = CliRunner().invoke(cli, ["export", *args], prog_name="stance")
+    assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
+    assert not list(tmp_path.glob("*labels*"))

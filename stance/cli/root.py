@@ -18,6 +18,7 @@ from stance.version import __version__
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "classify": ("stance.cli.classify", "Label every sentence of texts, tables, pages and feeds."),
     "watch": ("stance.cli.watch", "Follow feeds: label what is new, keep it, nothing twice."),
+    "export": ("stance.cli.export", "Write what a store holds as JSONL, CSV, Parquet or DocBin."),
     "report": ("stance.cli.report", "Make one HTML file of labelled articles, for people."),
     "review": ("stance.cli.review", "Let a person decide sentences, or check labels blindly."),
     "explain": ("stance.cli.explain", "Tell the whole story of one sentence."),

@@ -119,6 +119,12 @@ class OutputFile:
         finally:
             self._close()
 
+    def discard(self) -> None:
+        """Stop for good: nothing is left of what was begun."""
+        self._close()
+        self._journal_path.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
+
     def _close(self) -> None:
         self._journal.close()
         self.stream.close()
