@@ -17,6 +17,8 @@ from stance.classifier import Classifier
 from stance.document import Document
 from stance.errors import StanceError
 from stance.labels import Label
+from stance.monitor import Maker, NewItem, Store
+from stance.monitor.sketch import digest, sketch
 from stance.rulebook import load as load_rulebook
 from stance.sinks.inert import visible
 from stance.sources import Fault, ReadOptions, Single, read
@@ -170,11 +172,11 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KB."""
+    """A file system of 256 KB."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("mounting a small disk needs the rights of root")
@@ -195,3 +197,52 @@ def test_an_output_that_does_not_fit_is_absent(small_disk: Path, tmp_path: Path)
 
 def _root() -> Path:
     return Path(stance.__file__).parents[1]
+
+
+# -- the store ------------------------------------------------------------------------------------------
+
+
+def new_item(number: int, text: str) -> NewItem:
+    return NewItem(
+        guid=f"g{number}",
+        address=f"https://example.org/{number}",
+        digest=digest(text),
+        name=f"n{number}",
+        meta={"title": "T"},
+        text=text,
+        sketch=sketch(text),
+    )
+
+
+def fill(store: Store, classifier: Classifier, count: int, now: str = "2024-05-01T10:00:00Z") -> int:
+    """Put labelled items into the store; how many were taken."""
+    feed = store.feed("https://example.org/feed", now)
+    maker = Maker("rules", classifier.versions)
+    taken = 0
+    for number in range(count):
+        text = f"{make.CLAIM} It was report {number}. " * 5
+        verdicts = classifier.classify(Document(text, f"n{number}")).verdicts
+        taken += store.add(feed, new_item(number, text), now, maker, verdicts) is not None
+    return taken
+
+
+def test_a_store_on_a_full_disk_keeps_what_it_has(small_disk: Path, classifier: Classifier) -> None:
+    path = small_disk / "monitor.db"
+    with pytest.raises(StanceError, match=r"disk is full|does not answer"), Store.open(path) as store:
+        fill(store, classifier, 500)
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True, capture_output=True)
+    with Store.open(path) as store:
+        items = list(store.items(copies=True))
+        assert items
+        assert len(items) == store.count("items")
+        for item in items:  # an item is in with all of its sentences, or not at all
+            assert len(item.sentences) == len(classifier.classify(item.text).verdicts)
+        assert fill(store, classifier, len(items) + 2) == 2
+
+
+def test_a_store_bears_a_clock_that_jumps(tmp_path: Path, classifier: Classifier) -> None:
+    with Store.open(tmp_path / "monitor.db") as store:
+        assert fill(store, classifier, 2, "2031-01-01T00:00:00Z") == 2
+        assert fill(store, classifier, 3, "1970-01-01T00:00:00Z") == 1
+        assert fill(store, classifier, 3, "2031-01-01T00:00:00Z") == 0
+        assert [item.name for item in store.items(copies=True)] == ["n0", "n1", "n2"]
