@@ -384,3 +384,20 @@ def test_exports_that_cannot_be(
     result = CliRunner().invoke(cli, ["export", *args], prog_name="stance")
     assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
     assert not list(tmp_path.glob("*labels*"))
+
+
+def test_waiting_may_be_nested() -> None:
+    from stance.cli.watch import Stop, Stopped
+
+    stop = Stop()
+    with stop.idle():
+        with stop.idle():
+            pass
+        with pytest.raises(Stopped):  # still waiting: at once
+            stop._ask(signal.SIGINT, None)
+    calm = Stop()
+    calm._ask(signal.SIGINT, None)  # at work: at the next good moment
+    with pytest.raises(Stopped):
+        calm.check()
+    with pytest.raises(Stopped):
+        calm._ask(signal.SIGINT, None)  # the second does not wait

@@ -157,12 +157,13 @@ class Stop:
 
     @contextmanager
     def idle(self) -> Iterator[None]:
+        """Around waiting; it may be nested."""
         self.check()
-        self._idle = True
+        before, self._idle = self._idle, True
         try:
             yield
         finally:
-            self._idle = False
+            self._idle = before
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self._asked or self._idle:
