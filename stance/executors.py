@@ -162,10 +162,10 @@ def label_batch(setup: Setup, items: Sequence[Work], start: int) -> list[Records
 # -- batches and order -----------------------------------------------------------------------------------
 
 
-def batches(items: Iterable[Work]) -> Iterator[Batch]:
-    """Items in batches of about the same length."""
+def batches(items: Iterable[Work], first: int = 0) -> Iterator[Batch]:
+    """Items in batches of about the same length; ``first`` is the number of the first item."""
     held: list[Work] = []
-    start = size = 0
+    start, size = first, 0
     for item in items:
         held.append(item)
         size += len(item.text)
@@ -186,8 +186,8 @@ def name_of(item: Work) -> str:
 class _Order:
     """Gives results out in the order of the input, whatever order they come in."""
 
-    def __init__(self) -> None:
-        self._next = 0
+    def __init__(self, first: int) -> None:
+        self._next = first
         self._ready: dict[int, list[Done]] = {}
 
     def put(self, batch: Batch, results: Sequence[Records | Quarantined]) -> None:
@@ -213,6 +213,7 @@ def run(
     *,
     jobs: int = 1,
     scheduler: str | None = None,
+    first: int = 0,
 ) -> Iterator[Done]:
     """Every item with its records, in order.
 
@@ -222,38 +223,39 @@ def run(
         setup: how a worker builds the same.
         jobs: local processes. Short work is done in this one, whatever their number.
         scheduler: address of a Dask scheduler; its workers do the work.
+        first: the number of the first item, where an earlier run did those before it.
 
     Raises:
         StanceError: a worker has other versions, or the scheduler is gone.
     """
     if scheduler is not None:
-        return on_dask(items, setup, scheduler)
+        return on_dask(items, setup, scheduler, first)
     if jobs <= 1:
-        return serial(items, classifier)
+        return serial(items, classifier, first)
     stream = iter(items)
-    first, size = [], 0
+    held, size = [], 0
     for item in stream:
-        first.append(item)
+        held.append(item)
         size += len(item.text)
-        if size >= WORTHWHILE_CHARS and len(first) > 1:
-            return in_processes(chain(first, stream), classifier, setup, jobs)
-    return serial(first, classifier)
+        if size >= WORTHWHILE_CHARS and len(held) > 1:
+            return in_processes(chain(held, stream), classifier, setup, jobs, first)
+    return serial(held, classifier, first)
 
 
-def serial(items: Iterable[Work], classifier: Classifier) -> Iterator[Done]:
+def serial(items: Iterable[Work], classifier: Classifier, first: int = 0) -> Iterator[Done]:
     """All in this process, each as soon as it is done."""
     stream = iter(items)
-    first = next(stream, None)
-    if first is None:
+    head = next(stream, None)
+    if head is None:
         return
-    if isinstance(first, Document):
-        documents = (item for item in chain([first], stream) if isinstance(item, Document))
+    if isinstance(head, Document):
+        documents = (item for item in chain([head], stream) if isinstance(item, Document))
         for analysis in classifier.stream(documents):
             yield analysis.document, [verdict.to_dict() for verdict in analysis]
         return
-    sentences = (item for item in chain([first], stream) if isinstance(item, Sentence))
-    for verdict in classifier.classify_sentences(sentences):
-        yield verdict.sentence, [verdict.to_dict()]
+    sentences = (item for item in chain([head], stream) if isinstance(item, Sentence))
+    for index, verdict in enumerate(classifier.classify_sentences(sentences), first):
+        yield verdict.sentence, [verdict.to_dict() | {"index": index}]
 
 
 # -- local processes -------------------------------------------------------------------------------------
@@ -315,22 +317,21 @@ class _Pool:
 
 
 def in_processes(
-    items: Iterable[Work], classifier: Classifier, setup: Setup, jobs: int
+    items: Iterable[Work], classifier: Classifier, setup: Setup, jobs: int, first: int = 0
 ) -> Iterator[Done]:
     """In local processes. A worker that dies costs the batch in its hands another try, and no other."""
     gc.collect()
     gc.freeze()  # what is loaded stays: collecting it in every fork would copy its pages
     pool = _Pool(jobs, classifier, setup)
     try:
-        yield from _spread(pool, batches(items))
+        yield from _spread(pool, batches(items, first), _Order(first))
     finally:
         pool.close()
         gc.unfreeze()
 
 
-def _spread(pool: _Pool, source: Iterator[Batch]) -> Iterator[Done]:
+def _spread(pool: _Pool, source: Iterator[Batch], order: _Order) -> Iterator[Done]:
     again: deque[Batch] = deque()
-    order = _Order()
     limit = WINDOW * len(pool.workers)
     exhausted = False
     while True:
@@ -433,7 +434,7 @@ def _read(pipe: Connection, given: SimpleQueue[tuple[Sequence[Work], int] | None
 # -- a Dask cluster --------------------------------------------------------------------------------------
 
 
-def on_dask(items: Iterable[Work], setup: Setup, address: str) -> Iterator[Done]:
+def on_dask(items: Iterable[Work], setup: Setup, address: str, first: int = 0) -> Iterator[Done]:
     """On the workers of a Dask scheduler, which retries a task whose worker died a few times by itself."""
     dask = _dask()
     try:
@@ -445,7 +446,7 @@ def on_dask(items: Iterable[Work], setup: Setup, address: str) -> Iterator[Done]
         ) from None
     try:
         _check_workers(client, setup, address)
-        yield from _spread_dask(client, batches(items), setup, address)
+        yield from _spread_dask(client, batches(items, first), setup, address, _Order(first))
     finally:
         with suppress(Exception):
             client.close(timeout=5)
@@ -483,13 +484,14 @@ def fault_of(setup: Setup) -> str | None:
     return None
 
 
-def _spread_dask(client: Any, source: Iterator[Batch], setup: Setup, address: str) -> Iterator[Done]:
+def _spread_dask(
+    client: Any, source: Iterator[Batch], setup: Setup, address: str, order: _Order
+) -> Iterator[Done]:
     dask = _dask()
     again: deque[Batch] = deque()
     # Dask blames a death on all that its worker had been given. A record that is blamed is tried once more
     # with nothing beside it before it is given up.
     suspects: deque[Batch] = deque()
-    order = _Order()
     running: dict[Any, Batch] = {}
     exhausted = False
     while True:
@@ -519,16 +521,14 @@ def _spread_dask(client: Any, source: Iterator[Batch], setup: Setup, address: st
 def _settle(
     future: Any, batch: Batch, order: _Order, again: deque[Batch], suspects: deque[Batch], address: str
 ) -> None:
-    if future.status == "finished":
-        try:
-            order.put(batch, future.result(timeout=RESULT_SECONDS))
-        except TimeoutError:  # its worker died before the result was fetched
-            again.append(batch)
-        except Exception as error:
-            raise _gone(address, error) from None
-        return
-    failure = future.exception() if future.status == "error" else None
-    if isinstance(failure, _dask().KilledWorker):
+    try:
+        # Of a result that was finished but lost with its worker, this may wait, or fail, anew.
+        order.put(batch, future.result(timeout=RESULT_SECONDS))
+    except TimeoutError:
+        again.append(batch)
+    except StanceError:
+        raise
+    except _dask().KilledWorker:
         # Dask has tried the batch on several workers: it is not their fault.
         if len(batch.items) > 1:
             again.extendleft(reversed(batch.halves()))
@@ -536,10 +536,8 @@ def _settle(
             suspects.append(Batch(batch.start, batch.items, _ALONE))
         else:
             order.put(batch, [Quarantined(name_of(batch.items[0]), _ASIDE)])
-        return
-    if isinstance(failure, StanceError):
-        raise failure
-    raise _gone(address, failure or future.status)
+    except Exception as error:
+        raise _gone(address, error) from None
 
 
 def _gone(address: str, error: object) -> StanceError:
@@ -550,5 +548,3 @@ def _gone(address: str, error: object) -> StanceError:
         f"{address}: the scheduler or its workers are gone ({what}); start them again: with --output, "
         "the same command with --resume goes on where this one stopped"
     )
-
-

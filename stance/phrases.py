@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from stance.errors import StanceError
@@ -238,6 +239,7 @@ class PhraseParser:
         self.lists = lists
         self.irregular = irregular
         self._expanded: dict[str, tuple[Element, ...]] = {}
+        self._words: dict[str, Word] = {}
 
     def parse(self, phrase: str, *, literal: bool = False) -> tuple[Element, ...]:
         """The elements of `phrase`. `literal` refuses lists, actors, gaps and sentence limits."""
@@ -290,6 +292,12 @@ class PhraseParser:
 
     def _word(self, match: re.Match[str], column: int) -> Word:
         """The word at `match`; ~ inflects it, capitals or = make it exact."""
+        known = self._words.get(match.group())
+        if known is None:
+            known = self._words[match.group()] = self._new_word(match, column)
+        return known
+
+    def _new_word(self, match: re.Match[str], column: int) -> Word:
         word, inflected = match["word"], bool(match["inflect"])
         plain = lower(word)
         if inflected and not word[0].isalnum():
@@ -374,7 +382,7 @@ def _close(group: _Group, piece: str | None, column: int) -> tuple[Element, ...]
 def _join(parts: Sequence[tuple[Element, ...]], column: int) -> tuple[Element, ...]:
     if not parts:
         raise PhraseError("nothing here; leave out the empty part or write (a)? for an option", column)
-    return tuple(element for part in parts for element in part)
+    return tuple(chain.from_iterable(parts))
 
 
 def _mark(piece: str, column: int, current: list[tuple[Element, ...]], attached: bool, literal: bool) -> bool:

@@ -56,6 +56,13 @@ def test_the_index_counts_over_all_batches() -> None:
     assert found == list(range(260))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_goes_on_counts_on(jobs: int) -> None:
+    whole = [records for _, records in run(sentences(260))]
+    rest = [records for _, records in run(sentences(260)[101:], jobs=jobs, first=101)]
+    assert rest == whole[101:]
+
+
 def test_short_work_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "WORTHWHILE_CHARS", 1_000_000)
     monkeypatch.setattr(executors, "_Pool", None)

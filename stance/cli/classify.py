@@ -219,7 +219,8 @@ def _write_file(
         sink = open_sink(
             form, output.stream, replace(sink_options(request, form), fresh=not output.stream.tell())
         )
-        for records, source in labelled(classifier, items, request.unit, count, progress, request):
+        made = labelled(classifier, items, request.unit, count, progress, request, output.start.inputs)
+        for records, source in made:
             sink.write(records)
             chain = chained(chain, *_identity(source))
             output.done(chain)
@@ -295,10 +296,11 @@ def labelled(
     count: Count,
     progress: Progress,
     request: Request | None = None,
+    first: int = 0,
 ) -> Iterator[tuple[Sequence[dict[str, Any]], Document | Single]]:
     """The records of each document (or single sentence) and what they were made from, in order.
 
-    Where the work is done, the request says; without one, here.
+    Where the work is done, the request says; without one, here. ``first``: inputs that an earlier run did.
     """
     from stance import executors
 
@@ -314,7 +316,9 @@ def labelled(
         made = executors.serial(work(), classifier)
     else:
         setup = _setup(request, classifier)
-        made = executors.run(work(), classifier, setup, jobs=request.jobs, scheduler=request.scheduler)
+        made = executors.run(
+            work(), classifier, setup, jobs=request.jobs, scheduler=request.scheduler, first=first
+        )
     for _, records in made:
         source = waiting.popleft()
         if isinstance(records, executors.Quarantined):
