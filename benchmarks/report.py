@@ -183,7 +183,7 @@ def main() -> None:
         picture(given.picture)
         return
     report = Report("report", command_line("python benchmarks/report.py", sys.argv[1:]))
-    sources = [("made-up items", None)] + ([("press sentences", given.texts)] if given.texts else [])
+    sources = [("a file", given.texts)] if given.texts else [("made-up items", None)]
     rows = [measure(report, name, labelled(texts, given.most), given.sentences) for name, texts in sources]
     report.note("seconds of one run; the machine was shared, so they are upper bounds, not a race")
     report.note("ready: the index is unpacked and the filters work; search: a word looked up in all texts")
