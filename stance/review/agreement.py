@@ -34,6 +34,7 @@ class Kappa:
         return f"{self.value:.3f}{between}, {self.agreed} of {self.judged} agree"
 
     def to_dict(self) -> dict[str, Any]:
+        """As it stands in the file of a check."""
         return {
             "kappa": self.value,
             "low": self.low,
@@ -56,6 +57,7 @@ class Agreement:
     differ: tuple[str, ...]  # ids of the sentences on which the two differ
 
     def to_dict(self) -> dict[str, Any]:
+        """Figures and ids, no text."""
         return {
             "label": self.label.to_dict() | {"weighted": self.weighted},
             "frame": self.frame.to_dict(),

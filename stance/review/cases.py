@@ -52,6 +52,7 @@ class Case:
 
     @property
     def doubtful(self) -> bool:
+        """Left open, or less sure than a report calls sure."""
         return self.abstained or (self.sure is not None and self.sure < DOUBT)
 
 
@@ -68,9 +69,11 @@ class Wanted:
 
     @property
     def filtered(self) -> bool:
+        """Whether anything but doubt was asked for."""
         return bool(self.label or self.voice or self.outlet or self.text or self.every)
 
     def fits(self, case: Case) -> bool:
+        """Whether `case` is among those asked for."""
         if not self.filtered and not case.doubtful:
             return False
         return (

@@ -31,9 +31,13 @@ class Held:
 class Journal(Protocol):
     """Decisions, appended; undoing marks and removes nothing."""
 
-    def add(self, case: Case, answer: Answer, person: str, note: str | None) -> Held: ...
+    def add(self, case: Case, answer: Answer, person: str, note: str | None) -> Held:
+        """Keep one more decision, on disk when this returns."""
+        ...
 
-    def undo(self, held: Held) -> None: ...
+    def undo(self, held: Held) -> None:
+        """Mark a decision as undone."""
+        ...
 
     def holding(self) -> list[Held]:
         """All that hold, oldest first."""
@@ -47,6 +51,7 @@ class StoreJournal:
         self._store = store
 
     def add(self, case: Case, answer: Answer, person: str, note: str | None) -> Held:
+        """Keep one more decision, on disk when this returns."""
         assert answer.voice is not None
         made = self._store.decide(
             int(case.id),
@@ -60,9 +65,11 @@ class StoreJournal:
         return Held(made.id, case.id, person, answer, made.made_at, note)
 
     def undo(self, held: Held) -> None:
+        """Mark a decision as undone."""
         self._store.undo(held.number, now())
 
     def holding(self) -> list[Held]:
+        """All that hold, oldest first."""
         return [
             Held(
                 made.id,
@@ -107,6 +114,7 @@ class FileJournal:
                 stream.truncate(len(text.encode("utf-8")) - len(lines[-1].encode("utf-8")))
 
     def add(self, case: Case, answer: Answer, person: str, note: str | None) -> Held:
+        """Keep one more decision, on disk when this returns."""
         assert answer.voice is not None
         held = Held(self._last + 1, case.id, person, answer, now(), note)
         self._append(
@@ -127,10 +135,12 @@ class FileJournal:
         return held
 
     def undo(self, held: Held) -> None:
+        """Mark a decision as undone."""
         self._append({"undone": held.number, "at": now()})
         self._held.pop(held.number, None)
 
     def holding(self) -> list[Held]:
+        """All that hold, oldest first."""
         return list(self._held.values())
 
     def _take(self, line: str, number: int) -> None:
@@ -191,4 +201,5 @@ def labelled(cases: Iterable[Case], held: Iterable[Held]) -> list[dict[str, Any]
 
 
 def now() -> str:
+    """The time in UTC, as stores write it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

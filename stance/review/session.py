@@ -56,6 +56,7 @@ class Draft:
         return next((name for name, said in asked if said is None), "")
 
     def answer(self) -> Answer:
+        """The finished answer; frame and opinion must have been said."""
         assert self.frame is not None
         assert self.opinion is not None
         return Answer(self.frame, self.opinion, self.voice)
@@ -83,6 +84,7 @@ class Session:
     _last: list[tuple[int, Held]] = field(default_factory=list)
 
     def run(self) -> None:
+        """Ask about one sentence after the other."""
         at = 0
         while 0 <= at < len(self.cases):
             step = self._case(at)
