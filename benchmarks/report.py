@@ -185,7 +185,7 @@ def main() -> None:
     report = Report("report", command_line("python benchmarks/report.py", sys.argv[1:]))
     sources = [("a file", given.texts)] if given.texts else [("made-up items", None)]
     rows = [measure(report, name, labelled(texts, given.most), given.sentences) for name, texts in sources]
-    report.note("seconds of one run; the machine was shared, so they are upper bounds, not a race")
+    report.note("wall-clock seconds of one run; other work on the machine makes them longer")
     report.note("ready: the index is unpacked and the filters work; search: a word looked up in all texts")
     head = (
         "sentences of",
