@@ -80,6 +80,7 @@ class RuleStats:
         return None
 
     def to_dict(self) -> dict[str, Any]:
+        """The figures of the rule as JSON."""
         rule = self.rule
         return {
             "rule": rule.id,

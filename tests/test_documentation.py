@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import json
 import os
 import re
 import shlex
@@ -16,7 +17,9 @@ from pathlib import Path
 import pytest
 import reference
 
+import stance
 from stance import component  # noqa: F401 - in a checkout that is not installed nobody else registers it
+from stance.document import Document
 
 TOP = reference.PACKAGE.parent
 MODULES = reference.modules()
@@ -76,6 +79,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the README's examples run: with the files that they name, and `stance` on the path."""
     for name in ("article.txt", "other.txt"):
         (tmp_path / name).write_text("The occupiers fled in panic. Rain fell.\n", encoding="utf-8")
+    verdicts = stance.load("rules").classify(Document("The occupiers fled in panic. Rain fell.", "a"))
+    lines = [json.dumps(verdict.to_dict()) for verdict in verdicts]
+    (tmp_path / "results.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (tmp_path / "records.jsonl").write_text('{"id": 1, "text": "Rain fell.", "prev": "It was cold."}\n')
     bin_ = tmp_path / "bin"
     bin_.mkdir()
@@ -97,6 +103,10 @@ def test_the_readmes_python_runs(folder: Path, number: int, capsys: pytest.Captu
         exec(compile(blocks("python")[number], f"README.md, python block {number + 1}", "exec"), {})
 
 
+# These need the network, a store that it has filled, or a person who answers.
+ELSEWHERE = re.compile(r"pip |stance (?:watch|export|review) |\w+\.db")
+
+
 def commands() -> list[str]:
     """The lines after a prompt, without their comments."""
     lines = [line[2:] for body in blocks("console") for line in body.splitlines() if line.startswith("$ ")]
@@ -106,6 +116,8 @@ def commands() -> list[str]:
 @pytest.mark.skipif(not README.is_file(), reason="not a checkout")
 @pytest.mark.parametrize("line", commands())
 def test_the_readmes_commands_run(folder: Path, line: str) -> None:
+    if ELSEWHERE.search(line):
+        pytest.skip("needs the network, a store that it has filled, or a person who answers")
     done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert done.stdout.strip()
+    assert done.stdout.strip() or list(folder.glob("*.html"))

@@ -20,12 +20,15 @@ class Clock:
     """The time, to be replaced in tests."""
 
     def now(self) -> datetime:
+        """The time of day, with its zone."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
+        """Seconds that never go back."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
         time.sleep(seconds)
 
 

@@ -30,6 +30,7 @@ def feeds(names: Iterable[str], options: ReadOptions) -> Iterator[str | Fault]:
 
 
 def is_address(name: str) -> bool:
+    """Whether a name is an address on the web."""
     return _ADDRESS.match(name) is not None
 
 
