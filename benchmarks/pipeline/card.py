@@ -97,6 +97,16 @@ def speed(report: dict[str, Any]) -> str:
     return table(["way", *names, "ratio"], rows)
 
 
+def hostile(report: dict[str, Any]) -> str:
+    rows: list[list[object]] = []
+    for kind, figures in report["kinds"].items():
+        times = figures["microseconds per character"]
+        treeless = f"{figures['of these without a tree']:,} of {figures['sentences of the largest']:,}"
+        rows.append([kind, *(f"{value:.2f}" for value in times), f"{times[-1] / times[0]:.2f}", treeless])
+    sizes = [f"{size // 1000:,} KB" for size in report["sizes"]]
+    return table(["text", *sizes, "last / first", "without a tree"], rows)
+
+
 def frontier(runs: dict[str, Any]) -> str:
     rows: list[list[object]] = []
     for name, run in runs.items():
@@ -129,6 +139,7 @@ def main() -> None:
         "relations": relations(report),
         "robustness": robustness(report),
         "speed": speed(report) if "speed" in report else "Not yet measured for these weights.",
+        "hostile": hostile(read("hostile.json")),
         "frontier": frontier(runs),
     }
     for name, content in made.items():
