@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -342,6 +343,23 @@ def load(
     """
     if engine not in ENGINES:
         raise StanceError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of values are made and kept: looking for garbage finds none
+    try:
+        return _loaded(engine, rules, overlay, model, abstain_below, eager)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _loaded(
+    engine: str,
+    rules: Path | str | None,
+    overlay: Path | str | None,
+    model: Path | str | None,
+    abstain_below: float,
+    eager: bool,
+) -> Classifier:
     rulebook = load_rulebook(
         None if rules is None else Path(rules), overlay=None if overlay is None else Path(overlay)
     )
@@ -353,7 +371,7 @@ def load(
             warnings.warn(
                 f"the model was trained with rules {trained_on}, the rules in use are {rulebook.digest}: "
                 "evidence still weighs by test, side, strength and voice; `stance train` fits weights anew",
-                stacklevel=2,
+                stacklevel=3,
             )
     classifier = Classifier(rulebook, engine=engine, model=weights, abstain_below=abstain_below, eager=eager)
     classifier._recipe = {

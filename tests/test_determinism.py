@@ -1,0 +1,51 @@
+"""The same input and versions give the same bytes, whatever the batches, processes, hash seed and order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from stance import rulebook, seeds
+from stance.lexicon import Lexicon
+
+CODE = """
+import hashlib, json, sys
+from stance import executors, seeds, segment
+from stance.classifier import load
+executors.WORTHWHILE_CHARS, executors.BATCH_ITEMS, jobs = 100, int(sys.argv[1]), int(sys.argv[2])
+texts = [item.text for item in seeds.gold()][:60] + [item.text for item in seeds.written()][::40]
+setup = executors.Setup("hybrid")
+done = executors.run([segment.sentence(text) for text in texts], load(), setup, jobs=jobs)
+digest = hashlib.sha256()
+for _, records in done:
+    digest.update(json.dumps(records).encode())
+print(digest.hexdigest())
+"""
+
+
+def digest(seed: int, batch: int, jobs: int) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CODE, str(batch), str(jobs)],
+        env=os.environ | {"PYTHONHASHSEED": str(seed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers of this test are forks")
+def test_batches_processes_and_hash_seeds_change_no_byte() -> None:
+    assert digest(1, 1_000, 1) == digest(2, 7, 2) == digest(3, 1, 2)
+
+
+def test_the_order_of_rules_changes_nothing() -> None:
+    book = rulebook.load()
+    turned = replace(book, rules=book.rules[::-1], actors=book.actors[::-1])
+    one, other = Lexicon(book), Lexicon(turned)
+    for item in seeds.gold()[:100]:
+        assert one.scan(item.text).hits == other.scan(item.text).hits
