@@ -208,6 +208,8 @@ def contestants(classifiers: Sequence[tuple[bench.Version, Classifier]], report:
     except StanceError as fault:
         report.note(f"{VADER} left out: {fault}")
     tokenizer, every = Parser(), Parser()
+    for parser in (tokenizer, every, *(classifier.parser for _, classifier in classifiers)):
+        parser.warm()  # loading is start-up, not throughput
     found.append(Clock(TOKENIZER, tokenizer.tokenize, texts))
     found.append(Clock(EVERY, every.parse, texts))
     for entry, classifier in classifiers:
@@ -268,7 +270,9 @@ def _floors(classifier: Classifier) -> list[Clock]:
 def _parse_of(classifier: Classifier) -> Callable[[Sequence[str]], object]:
     from stance.syntax import Parser
 
-    return Parser(classifier.parser.path).parse
+    parser = Parser(classifier.parser.path)
+    parser.warm()
+    return parser.parse
 
 
 # -- one corpus ------------------------------------------------------------------------------------------
