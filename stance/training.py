@@ -541,19 +541,23 @@ def figures(
     return {
         "sentences": scores.sentences,
         "articles": scores.articles,
-        "macro_f1": scores.macro_f1.value,
+        "macro_f1": round(scores.macro_f1.value, 4),
         "macro_f1_interval": scores.macro_f1.to_dict(),
         "f1": {name: row["f1"] for name, row in scores.per_label.items()},
         "framed": {"precision": scores.framed_precision, "recall": scores.framed_recall},
         "side_confusion": scores.side_confusion,
         "side_difference": scores.side_difference.to_dict(),
-        "ece": None if scores.calibration is None else scores.calibration.to_dict(),
+        "ece": None if scores.calibration is None else _without(scores.calibration.to_dict(), "bins"),
         "slices": {
             name: interval.to_dict()
             for name, interval in scores.slices.items()
             if name.startswith(("kind=", "batch=", "voice="))
         },
     }
+
+
+def _without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != key}
 
 
 _UNIT: Final = {
