@@ -202,7 +202,8 @@ class Classifier:
             document=None if document is None else document.name,
             meta={} if document is None else document.meta,
         )
-        return replace(verdict, reason=reason(verdict, self.rulebook))
+        unparsed = gathered.seen.wants_tree and not gathered.parsed
+        return replace(verdict, reason=reason(verdict, self.rulebook, unparsed=unparsed))
 
     def _voice(self, gathered: Gathered, answers: Answers) -> tuple[Voice, Any]:
         if answers.frame != NO_FRAME:

@@ -13,8 +13,16 @@ _VOICES = {
 }
 
 
-def reason(verdict: Verdict, rulebook: Rulebook) -> str:
-    """A readable sentence from the answers and the evidence; it adds no fact of its own."""
+def reason(verdict: Verdict, rulebook: Rulebook, *, unparsed: bool = False) -> str:
+    """A readable sentence from the answers and the evidence; it adds no fact of its own.
+
+    ``unparsed``: rules on trees could have said something, but the sentence was too long for a tree.
+    """
+    answer = _answer(verdict, rulebook)
+    return f"{answer}; too long for a tree: rules on trees were not tried" if unparsed else answer
+
+
+def _answer(verdict: Verdict, rulebook: Rulebook) -> str:
     names = {side.id: side.name for side in rulebook.sides}
     lost = [e for e in verdict.evidence if not e.counted and e.effect == "frame"]
     if verdict.frame != NO_FRAME:

@@ -192,3 +192,11 @@ def test_a_record_of_another_kind_is_one_sentence(change: dict[str, object]) -> 
         Verdict.from_dict(record | change)
     with pytest.raises(stance.StanceError, match="not a record stance/1"):
         Verdict.from_dict({})
+
+
+def test_a_sentence_too_long_for_a_tree_says_so(classifier: Classifier) -> None:
+    short = "The occupiers were accused by Peskov of shelling the town."
+    long = "The occupiers were accused by Peskov of shelling the town, " + "and a bridge, " * 400 + "he said."
+    (before,), (after,) = (list(classifier.classify_sentences([text])) for text in (short, long))
+    assert "too long for a tree" not in before.reason
+    assert "too long for a tree" in after.reason
