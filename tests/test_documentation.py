@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -79,6 +80,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the README's examples run: with the files that they name, and `stance` on the path."""
     for name in ("article.txt", "other.txt"):
         (tmp_path / name).write_text("The occupiers fled in panic. Rain fell.\n", encoding="utf-8")
+    (tmp_path / "archive").mkdir()
+    shutil.copy(tmp_path / "article.txt", tmp_path / "archive")
     verdicts = stance.load("rules").classify(Document("The occupiers fled in panic. Rain fell.", "a"))
     lines = [json.dumps(verdict.to_dict()) for verdict in verdicts]
     (tmp_path / "results.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -120,4 +123,5 @@ def test_the_readmes_commands_run(folder: Path, line: str) -> None:
         pytest.skip("needs the network, a store that it has filled, or a person who answers")
     done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert done.stdout.strip() or list(folder.glob("*.html"))
+    written = [*folder.glob("*.html"), *folder.glob("labels.jsonl")]
+    assert done.stdout.strip() or written
