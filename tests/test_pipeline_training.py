@@ -273,7 +273,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_trained_pipeline_loads_without_this_project(toy: Path) -> None:
-    code = (
+    code = (  # without entry points: where the project is installed, spaCy looks at its component too
+        "import importlib.metadata as m; m.entry_points = lambda **_: m.EntryPoints();"
         "import spacy, sys; nlp = spacy.load(sys.argv[1]); doc = nlp('They don\\'t leave.');"
         "assert 'stance' not in sys.modules;"
         "print(doc.has_annotation('DEP'), doc[2].lemma_ != '', nlp.pipe_names)"
