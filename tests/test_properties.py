@@ -108,7 +108,7 @@ MARKS = " \n\"'“”«»„\u2018\u2019"
 
 
 def _quoted(sentence: Sentence) -> list[tuple[int, int, int]]:
-    """Quotations by their words: where one goes on in a new paragraph, its repeated mark belongs to either."""
+    """Quotations by their words: a mark repeated where one goes on in a new paragraph belongs to either."""
     return [
         (q.start + len(words) - len(words.lstrip(MARKS)), q.end, q.level)
         for q in sentence.quotations
