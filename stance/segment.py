@@ -14,6 +14,7 @@ import itertools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from stance.document import Quotation, Sentence
@@ -35,6 +36,16 @@ def split(text: str) -> tuple[Sentence, ...]:
     [(0, 'It rained.'), (11, '“I left,” he said.')]
     """
     found: list[Sentence] = []
+    for number, (sentences, spans) in enumerate(_read(text)):
+        inside = _Inside(spans)
+        for first, last in sentences:
+            quoted = tuple([_clipped(span, first, last) for span in inside.of(first, last)])
+            found.append(Sentence(text[first:last], first, last, len(found), number, quotations=quoted))
+    return tuple(found)
+
+
+def _read(text: str) -> Iterator[tuple[list[tuple[int, int]], list[_Span]]]:
+    """The sentences and the quotations of each paragraph, by offset."""
     paragraphs = list(_paragraphs(text))
     carried: tuple[str, ...] = ()
     for number, (start, end) in enumerate(paragraphs):
@@ -44,17 +55,24 @@ def split(text: str) -> tuple[Sentence, ...]:
         carried = _still_open(text, *following[0], left_open) if left_open and following else ()
         found_here = _sentences(text, start, end, pairing.roles)
         sentences = [part for first, last in found_here for part in _parts(text, first, last)]
-        spans = pairing.spans(text, sentences, len(carried))
-        upcoming = 0
-        active: list[_Span] = []
-        for first, last in sentences:
-            while upcoming < len(spans) and spans[upcoming][0] < last:
-                active.append(spans[upcoming])
-                upcoming += 1
-            active = [span for span in active if span[1] > first]
-            quoted = tuple([_clipped(span, first, last) for span in active])
-            found.append(Sentence(text[first:last], first, last, len(found), number, quotations=quoted))
-    return tuple(found)
+        yield sentences, pairing.spans(text, sentences, len(carried))
+
+
+class _Inside:
+    """Finds the spans that overlap one stretch after the other, in one pass over both."""
+
+    def __init__(self, spans: Sequence[_Span]) -> None:
+        self._spans = spans
+        self._upcoming = 0
+        self._active: list[_Span] = []
+
+    def of(self, first: int, last: int) -> list[_Span]:
+        """The spans that overlap the stretch; no stretch may start before the one asked for last."""
+        while self._upcoming < len(self._spans) and self._spans[self._upcoming][0] < last:
+            self._active.append(self._spans[self._upcoming])
+            self._upcoming += 1
+        self._active = [span for span in self._active if span[1] > first]
+        return self._active
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -78,43 +96,37 @@ def resplit(text: str, bounds: Iterable[tuple[int, int]]) -> tuple[Sentence, ...
     `bounds` are offsets ``[start, end)`` in order; white space around a sentence is left out, and so is
     a sentence of nothing else. Quotations are paired as `split` pairs them.
     """
-    own = split(text)
-    spans = _whole_quotations(own)
+    own = list(_read(text))
+    ends = [sentences[-1][1] for sentences, _ in own]
+    inside = _Inside([span for _, spans in own for span in spans])
     found: list[Sentence] = []
-    active: list[_Span] = []
-    upcoming = number = 0
+    number = 0
     for start, end in bounds:
         words = text[start:end].strip()
         if not words:
             continue
         first = start + text[start:end].index(words[0])
         last = first + len(words)
-        while upcoming < len(spans) and spans[upcoming][0] < last:
-            active.append(spans[upcoming])
-            upcoming += 1
-        active = [span for span in active if span[1] > first]
-        quoted = tuple([_clipped(span, first, last) for span in active])
-        while number < len(own) - 1 and own[number].end <= first:
+        while number < len(own) - 1 and ends[number] <= first:
             number += 1
-        found.append(Sentence(words, first, last, len(found), own[number].paragraph, quotations=quoted))
+        quoted = tuple(_joined_up([_clipped(span, first, last) for span in inside.of(first, last)]))
+        found.append(Sentence(words, first, last, len(found), number, quotations=quoted))
     return tuple(found)
 
 
-def _whole_quotations(sentences: Sequence[Sentence]) -> list[_Span]:
-    """The quotations of a document, each in one piece over the sentences that it runs through."""
-    found: list[_Span] = []
+def _joined_up(pieces: Iterable[Quotation]) -> list[Quotation]:
+    """The quotations of a sentence that runs over a paragraph's end, where one goes on, in one piece."""
+    found: list[Quotation] = []
     open_at: dict[int, int] = {}  # level: which of `found` goes on
-    for one in sentences:
-        for q in one.quotations:
-            end = one.start + q.end
-            at = open_at.pop(q.level, -1)
-            if q.opens_before and at >= 0:
-                found[at] = (found[at][0], end, q.level, False, False)
-            else:
-                at = len(found)
-                found.append((one.start + q.start, end, q.level, False, False))
-            if q.continues_after:
-                open_at[q.level] = at
+    for q in pieces:
+        at = open_at.pop(q.level, -1)
+        if q.opens_before and at >= 0:
+            found[at] = replace(found[at], end=q.end, continues_after=q.continues_after)
+        else:
+            at = len(found)
+            found.append(q)
+        if q.continues_after:
+            open_at[q.level] = at
     return found
 
 
@@ -396,15 +408,19 @@ class _Pairing:
             spans.append((entry.start, stop, entry.opens_before, depth < carried))
         spans.sort(key=lambda span: (span[0], -span[1]))
         found: list[_Span] = []
-        around: list[int] = []  # ends of the quotations that the present one is in
+        around: list[int] = []  # which of `found` the present one is in
         for start, stop, before, after in spans:
             words = text[start:stop].rstrip()
             if not words:
                 continue
-            while around and around[-1] <= start:
+            end = start + len(words)
+            while around and found[around[-1]][1] <= start:
                 around.pop()
-            found.append((start, start + len(words), len(around), before, after))
-            around.append(stop)
+            for outer in around:  # one left open in passing lasts as long as what is inside it
+                if found[outer][1] < end:
+                    found[outer] = (found[outer][0], end, *found[outer][2:])
+            found.append((start, end, len(around), before, after))
+            around.append(len(found) - 1)
         return found
 
     def _double(self, mark: _Mark, next_: _Mark | None, next_but_one: _Mark | None) -> None:
