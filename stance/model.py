@@ -347,14 +347,24 @@ def _answers_digest(card: Mapping[str, Any]) -> str:
 
 def load(folder: Path) -> LinearModel:
     """Read a model; a wrong digest, another schema or a broken file is refused with a sentence."""
+    try:
+        found = (folder / "card.json").read_bytes(), (folder / "weights.json").read_bytes()
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    return parse(*found, folder)
+
+
+def _unreadable(folder: Path, error: Exception) -> StanceError:
+    return StanceError(f"{folder}: no readable model here ({error}); train one with `stance train`")
+
+
+def parse(written: bytes, data: bytes, folder: Path) -> LinearModel:
+    """The model of the bytes of its card and its weights; ``folder`` is named in what is refused."""
     card_path, weights_path = folder / "card.json", folder / "weights.json"
     try:
-        card = json.loads(card_path.read_bytes())
-        data = weights_path.read_bytes()
-    except (OSError, ValueError, RecursionError) as error:
-        raise StanceError(
-            f"{folder}: no readable model here ({error}); train one with `stance train`"
-        ) from None
+        card = json.loads(written)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(folder, error) from None
     if not isinstance(card, dict) or card.get("schema") != SCHEMA:
         found = card.get("schema") if isinstance(card, dict) else None
         raise StanceError(

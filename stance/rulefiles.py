@@ -110,7 +110,7 @@ class _Builder:
     def _below(self, *folders: str) -> Iterator[tuple[str, Parsed]]:
         """The readable files in the given top folders."""
         for path, parsed in self.files.items():
-            if PurePosixPath(path).parts[0] in folders and parsed.data is not None:
+            if path.partition("/")[0] in folders and parsed.data is not None:
                 yield path, parsed
 
     # Sides -----------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class _Builder:
         lists = dict(self.base.lists) if self.base else {}
         irregular = dict(self.base.irregular) if self.base else {}
         for path in self.files:
-            if PurePosixPath(path).parts[0] == "lists" and path != "lists/irregular.yaml":
+            if path.startswith("lists/") and path != "lists/irregular.yaml":
                 # Known even if the file is broken: no second fault where a phrase names it.
                 lists[PurePosixPath(path).stem] = ()
         for path, parsed in self._below("lists"):

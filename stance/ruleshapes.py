@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
@@ -289,15 +290,21 @@ def _drop(data: Any, loc: Loc) -> None:
 
 def _field(shape: type[Shape], name: str, value: Any) -> Any:
     """The value of one field on its own, or None if it is wrong."""
-    info = shape.model_fields[name]
-    annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     try:
-        return TypeAdapter(annotation).validate_python(value, strict=True)
+        return _adapter(shape, name).validate_python(value, strict=True)
     except ValidationError:
-        if info.annotation is not ExamplesShape or not isinstance(value, dict):
+        if shape.model_fields[name].annotation is not ExamplesShape or not isinstance(value, dict):
             return None
     fires, silent = (_field(ExamplesShape, key, value.get(key)) or [] for key in ("fires", "silent"))
     return ExamplesShape.model_construct(fires=fires, silent=silent)
+
+
+@cache
+def _adapter(shape: type[Shape], name: str) -> TypeAdapter[Any]:
+    """What reads one field alone; making it takes longer than reading a file."""
+    info = shape.model_fields[name]
+    annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    return TypeAdapter(annotation)
 
 
 def _place(detail: ErrorDetails) -> Loc:

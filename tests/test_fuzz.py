@@ -6,7 +6,7 @@ import random
 from base64 import b64decode
 
 import pytest
-from fuzz.targets import TARGETS, as_text, seeds
+from fuzz.targets import TARGETS, as_text, rulebook_of, seeds
 
 OWN = ("splitter", "quotation", "rules", "model", "readers")
 # Target and input of every fault that the fuzzer found, with what was wrong.
@@ -23,6 +23,11 @@ def test_the_seeds_of_the_fuzzer_hold(name: str) -> None:
     assert len(found) >= 4
     for data in found:
         TARGETS[name](data)
+
+
+def test_rules_are_fuzzed_from_files_of_every_kind_that_load() -> None:
+    loading = [data for data in seeds("rules") if rulebook_of(data)]
+    assert {data[0] & 0x1F for data in loading} == set(range(8))
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -42,6 +42,7 @@ def main() -> None:
     options.add_argument("target", choices=sorted(INSTRUMENTED))
     options.add_argument("--runs", type=int, default=1_000_000)
     options.add_argument("--seconds", type=int, default=0, help="end after this time, whatever --runs says")
+    options.add_argument("--length", type=int, help="bytes of the longest input; short ones go faster")
     options.add_argument("--work", type=Path, default=Path("fuzz-work"))
     options.add_argument("--timeout", type=int, default=60, help="seconds for one input")
     given = options.parse_args()
@@ -72,7 +73,7 @@ def main() -> None:
         sys.argv[0],
         str(corpus),
         f"-runs={given.runs}",
-        f"-max_len={LENGTH[given.target]}",
+        f"-max_len={given.length or LENGTH[given.target]}",
         f"-timeout={given.timeout}",
         "-rss_limit_mb=3000",
         f"-artifact_prefix={found}/",

@@ -12,8 +12,6 @@ import io
 import itertools
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -103,7 +101,7 @@ def well_formed(found: tuple[Quotation, ...], length: int) -> None:
 
 _PLACES = (
     "frame/x/a.yaml", "opinion/x/a.yaml", "voice/x/a.yaml", "cancel/x/a.yaml", "actors/a.yaml",
-    "lists/a.yaml", "irregular.yaml", "sides.yaml",
+    "lists/a.yaml", "lists/irregular.yaml", "sides.yaml",
 )  # fmt: skip
 _BASE = {
     "sides.yaml": b"""codebook: "4"
@@ -119,7 +117,7 @@ speaker_of_others: other
   - {id: two-land, names: [Twoland], side: moscow, kind: country, mirror: one-land}
 """,
     "lists/saying.yaml": b"words: [say~, put it]\n",
-    "irregular.yaml": b"verbs: {say: [says, said, saying]}\nnouns: {man: [men]}\n",
+    "lists/irregular.yaml": b"verbs: {say: [says, said, saying]}\nnouns: {man: [men]}\n",
 }
 
 
@@ -131,20 +129,28 @@ def base() -> Rulebook:
 
 def rules(data: bytes) -> None:
     """A rule file is refused with faults that name their lines, or loads and can be run."""
+    rulebook = rulebook_of(data)
+    if rulebook is None:
+        return
+    gatherer = Gatherer(rulebook, trial=True)
+    gatherer.complete(gatherer.surface(_SENTENCE, context()), None)
+
+
+_SENTENCE = sentence("Oneland said “Twoland put it so”: no.")
+
+
+def rulebook_of(data: bytes) -> Rulebook | None:
+    """The rulebook with the file in it, None if that was refused."""
     place = _PLACES[data[0] % len(_PLACES)] if data else _PLACES[0]
     content = data[1:]
     try:
-        if data[:1] and data[0] & 0x80:  # a folder of its own
-            rulebook = build(Snapshot(Path("own"), {**_BASE, place: content}))
-        else:
-            rulebook = build(Snapshot(Path("overlay"), {place: content}), base=base())
+        if data[:1] and data[0] >= 0xE0:  # a folder of its own
+            return build(Snapshot(Path("own"), {**_BASE, place: content}))
+        return build(Snapshot(Path("overlay"), {place: content}), base=base())
     except StanceError as error:
         assert str(error).strip()
         assert all(len(line) < 2000 for line in str(error).splitlines())
-        return
-    gatherer = Gatherer(rulebook)
-    found = gatherer.surface(sentence("Oneland said “Twoland put it so”: no."), context())
-    gatherer.complete(found, None)
+        return None
 
 
 def context() -> object:
@@ -167,12 +173,6 @@ _CARD = {
 _VALUES = {"w:a": 1.0, "after:{0} a": 1.0, "bias": 1.0, "e a": 0.3}
 
 
-@cache
-def _folder() -> Path:
-    fast = "/dev/shm"
-    return Path(tempfile.mkdtemp(prefix="fuzz-model-", dir=fast if os.path.isdir(fast) else None))
-
-
 def model(data: bytes) -> None:
     """A model is refused with a sentence, or its probabilities are probabilities."""
     kind = data[0] % 4 if data else 0
@@ -187,14 +187,9 @@ def model(data: bytes) -> None:
         weights = second or b'[["w:a", 1, 0, 0, 0]]'
     if kind != 2 and isinstance(card, dict):
         card["weights_sha256"] = hashlib.sha256(weights).hexdigest()
-    folder = _folder()
-    (folder / "weights.json").write_bytes(weights)
-    if kind == 3:
-        (folder / "card.json").write_bytes(first)
-    else:
-        (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     try:
-        loaded = models.load(folder)
+        written = first if kind == 3 else json.dumps(card).encode()
+        loaded = models.parse(written, weights, Path("model"))
     except StanceError as error:
         assert str(error).strip()
         assert len(str(error)) < 2000
@@ -333,17 +328,73 @@ def seeds(name: str) -> Iterator[bytes]:
 
 
 def _rule_seeds() -> Iterator[bytes]:
-    folder = resource("rules")
     for index, place in enumerate(_PLACES):
-        top = place.partition("/")[0]
-        files = sorted(folder.glob(f"{top}/**/*.yaml")) or [folder / top]
-        small = sorted((p for p in files if p.is_file()), key=lambda p: (p.stat().st_size, p))
-        for path in small[:6]:
+        for seed in _RULE_SEEDS.get(place.partition("/")[0], ()):
+            if place.startswith("lists/") and (place == "lists/irregular.yaml") != seed.startswith("verbs"):
+                continue
+            yield bytes([index]) + seed.encode()
+    yield bytes([0xE0 + _PLACES.index("sides.yaml")]) + _BASE["sides.yaml"]
+    for index, place in enumerate(_PLACES):  # longer ones, cut anywhere
+        files = sorted((resource("rules") / place.partition("/")[0]).glob("**/*.yaml"))
+        for path in sorted(files, key=lambda p: (p.stat().st_size, p))[:3]:
             yield bytes([index]) + path.read_bytes()[:700]
-        for path in small[:1]:
-            yield bytes([index | 0x80]) + path.read_bytes()[:700]
 
 
+# Each loads over the base, so that what the fuzzer changes in it is the only fault.
+_RULE_SEEDS = {
+    "frame": (
+        """id: a
+kind: lexical
+effect: frame
+side: X
+test: N
+strength: strong
+because: says so
+phrases: ["(a|b~) of {X:country} *4 put it", "^ {X} <saying> (the)? Big $"]
+unless: ["put (by|from)", "1943"]
+examples:
+  fires: [{text: "A of [Oneland put it].", side: kyiv, voice: author}]
+  silent: ["No."]
+""",
+        """# who violates
+defaults: {kind: dependency, effect: frame, test: L, side: other(X), strength: weak}
+rules:
+  - id: breaks
+    status: trial
+    because: says so
+    trees:
+      - verb: {lemma: say|put, upos: VERB}
+        agent: {under: verb, relation: =nsubj|obl, side: X}
+    unless: [{under: verb, lemma: not|never}]
+    marks: [verb]
+    examples: {fires: [{text: "[Oneland says] so.", side: moscow}], silent: ["Rain."]}
+""",
+    ),
+    "opinion": (
+        "id: a\nkind: lexical\neffect: opinion\ncue: motive\nstrength: strong\nbecause: says what ought to be\n"
+        "phrases: ['(must|should) put']\nexamples: {fires: [{text: 'It [should put] it.'}], silent: ['It rained.']}\n",
+    ),
+    "voice": (
+        "defaults: {kind: lexical, effect: voice, voice: attributed}\nrules:\n  - id: colon\n    because: a source\n"
+        "    covers: after\n    speaker: inside\n    phrases: ['^ {any} :', '— *5 {any} $']\n"
+        "    examples: {fires: [{text: 'Oneland[: it rains]', speaker: one-land}], silent: ['It rains.']}\n",
+    ),
+    "cancel": (
+        "id: a\nkind: dependency\neffect: cancel\ncancels: [B, V]\nreason: negated\nbecause: reports a denial\n"
+        "scope: claim\ntrees:\n  - verb: {lemma: deny, upos: VERB}\n    claim: {under: verb, relation: obj|ccomp}\n"
+        "examples: {fires: [{text: 'Oneland denied [it all].'}], silent: ['No.']}\n",
+    ),
+    "actors": (
+        "actors:\n  - {id: three, names: [Three, =THR, Three's Town], side: kyiv, kind: leader, speaker: kyiv, "
+        "unless: [Three Towns]}\n  - {id: four, names: [Four], side: moscow, kind: org, mirror: five}\n"
+        "  - {id: five, names: [Five], side: kyiv, kind: org, mirror: four}\n",
+        "actors:\n  - {id: one-land, status: off}\n",
+    ),
+    "lists": (
+        "words: [say~, put it, \"it 's\"]\n",
+        "verbs: {put: [puts, putting], say: [said]}\nnouns: {man: [men]}\n",
+    ),
+}
 _READER_SEEDS = (
     "A line.\nAnother “line”.\n\nA third.",
     "---\ntitle: A b\ndate: 2024-01-02\n---\n# Head\n\n* [a](b) **c** `d` <!-- e -->\n> f\n```\ng\n```\n![h](i)\n",
