@@ -9,11 +9,14 @@ cut in halves until the record that kills its worker stands alone; it is named a
 from __future__ import annotations
 
 import gc
+import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -43,8 +46,12 @@ WORTHWHILE_CHARS: Final = 250_000
 WINDOW: Final = 6
 # Batches handed to a worker: one to work on, one ready when that is done.
 _AHEAD: Final = 2
+CONNECT_SECONDS: Final = 20
 # Seconds after which a result that a Dask worker has not handed over is worked out anew.
 RESULT_SECONDS: Final = 30
+# Seconds for which a cluster may be without workers: a batch system may take long to give others.
+WORKERLESS_SECONDS: Final = 600
+POLL_SECONDS: Final = 5
 _ALONE: Final = 2
 _ASIDE: Final = "its worker died each time it was tried (out of memory or killed); left out"
 _LOST: Final = "worker processes end before they have done anything"
@@ -435,10 +442,11 @@ def _read(pipe: Connection, given: SimpleQueue[tuple[Sequence[Work], int] | None
 
 
 def on_dask(items: Iterable[Work], setup: Setup, address: str, first: int = 0) -> Iterator[Done]:
-    """On the workers of a Dask scheduler, which retries a task whose worker died a few times by itself."""
+    """On the workers of a Dask scheduler. A worker labels in a child process, which dies in its place; the
+    tasks of a worker that dies itself are tried again by Dask."""
     dask = _dask()
     try:
-        client = dask.Client(address, timeout=20, set_as_default=False)
+        client = dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise StanceError(
             f"{address}: no Dask scheduler answers there ({type(error).__name__}); start one, "
@@ -478,19 +486,113 @@ def _check_workers(client: Any, setup: Setup, address: str) -> None:
 def fault_of(setup: Setup) -> str | None:
     """What is wrong with this process as a worker, None if nothing is."""
     try:
-        built(setup)
+        label_apart(setup, (), 0)
     except StanceError as fault:
         return str(fault)
     return None
 
 
+# What a child of a worker runs: `_work` on the end of a pipe that it is given.
+_BOOT: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from stance.executors import serve; serve(int(sys.argv[2]))"
+)
+
+
+class _Child:
+    """A child process that labels, started with a fresh interpreter: workers of clusters run threads, and
+    `multiprocessing` gives no children to processes that it started itself."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._pipe, theirs = multiprocessing.Pipe()
+        os.set_inheritable(theirs.fileno(), True)
+        path = json.dumps([os.path.abspath(entry) for entry in sys.path])
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
+            [sys.executable, "-c", _BOOT, path, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
+        self._pipe.send(setup)
+
+    def label(self, batch: Batch) -> list[Records]:
+        """The records of a batch; EOFError or OSError if the child died over it."""
+        self._pipe.send((batch.items, batch.start))
+        kind, answer = self._pipe.recv()
+        if kind == "fault":
+            raise StanceError(answer)
+        return list(answer)
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def serve(descriptor: int) -> None:
+    """The life of a child process of a worker."""
+    pipe = Connection(descriptor)
+    _work(pipe, (), pipe.recv(), None)
+
+
+_CHILDREN: Final[list[_Child]] = []  # those that wait for work
+_TAKING: Final = threading.Lock()
+
+
+def _child(setup: Setup) -> _Child:
+    """A child that waits, or a new one; those of earlier runs are ended."""
+    with _TAKING:
+        for old in [child for child in _CHILDREN if child.setup != setup]:
+            _CHILDREN.remove(old)
+            old.close()
+        if _CHILDREN:
+            return _CHILDREN.pop()
+    return _Child(setup)
+
+
+def label_apart(setup: Setup, items: Sequence[Work], start: int) -> list[Records | Quarantined]:
+    """As `label_batch`, in a child process; a record that kills it each time is found by splitting.
+
+    Raises:
+        StanceError: rules, model or pipeline here are others, or no child lives long enough to do anything.
+    """
+    found: list[Records | Quarantined] = []
+    waiting = deque([Batch(start, tuple(items))])
+    fruitless = 0
+    child = _child(setup)
+    try:
+        while waiting:
+            batch = waiting.popleft()
+            try:
+                found += child.label(batch)
+                fruitless = 0
+            except (EOFError, OSError):
+                child.close()
+                fruitless += 1
+                if not batch.items or fruitless > _MAX_FRUITLESS:
+                    raise StanceError(f"{_LOST}; give the machine more memory") from None
+                retried = batch.after_death()
+                waiting.extendleft(reversed(retried))
+                if not retried:
+                    found.append(Quarantined(name_of(batch.items[0]), _ASIDE))
+                child = _Child(setup)
+    except BaseException:
+        child.close()
+        raise
+    with _TAKING:
+        _CHILDREN.append(child)
+    return found
+
+
 def _spread_dask(
     client: Any, source: Iterator[Batch], setup: Setup, address: str, order: _Order
 ) -> Iterator[Done]:
-    dask = _dask()
     again: deque[Batch] = deque()
-    # Dask blames a death on all that its worker had been given. A record that is blamed is tried once more
-    # with nothing beside it before it is given up.
+    # What kills the child of a worker was dealt with there. Here comes what kills workers: Dask blames a
+    # death on all that the worker had been given, so a record that is blamed is tried once more with nothing
+    # beside it before it is given up.
     suspects: deque[Batch] = deque()
     running: dict[Any, Batch] = {}
     exhausted = False
@@ -503,19 +605,31 @@ def _spread_dask(
             if batch is None:
                 exhausted = True
                 break
-            running[client.submit(label_batch, setup, batch.items, batch.start, pure=False)] = batch
+            running[client.submit(label_apart, setup, batch.items, batch.start, pure=False)] = batch
         if not running:
             yield from order.take()
             return
-        try:
-            with client.as_current():
-                finished = dask.wait(list(running), return_when="FIRST_COMPLETED").done
-        except Exception as error:
-            raise _gone(address, error) from None
-        for future in finished:
+        for future in _finished(client, running, address):
             batch = running.pop(future)
             _settle(future, batch, order, again, suspects, address)
         yield from order.take()
+
+
+def _finished(client: Any, running: Iterable[Any], address: str) -> list[Any]:
+    """The tasks that are done; waits for the first, but not for ever where no worker is left to do it."""
+    seen = time.monotonic()
+    while True:
+        try:
+            with client.as_current():
+                done = _dask().wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done
+            return list(done)
+        except TimeoutError:
+            if client.nthreads():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > WORKERLESS_SECONDS:
+                raise _gone(address, "no worker is left") from None
+        except Exception as error:
+            raise _gone(address, error) from None
 
 
 def _settle(

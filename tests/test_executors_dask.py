@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,19 @@ from click.testing import CliRunner
 from stance import executors
 from stance.cli import cli, loading
 from stance.errors import StanceError
-from stance.executors import Setup
+from stance.executors import Batch, Quarantined, Setup
 from tests.killers import Killer
 from tests.test_executors import run, sentences
 
 distributed = pytest.importorskip("distributed", reason="stance[dask] is not installed")
 SETUP = Setup("rules")
 HERE = Path(__file__).resolve().parent
-QUIET = {"logging.distributed": "critical", "distributed.scheduler.allowed-failures": 1}
+QUIET = {
+    "logging.distributed": "critical",
+    "distributed.scheduler.allowed-failures": 0,
+    # A local cluster drops a worker that is not back after 15 seconds; a busy machine takes longer.
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +69,65 @@ def test_worker_killed_in_the_middle(cluster: Any, tmp_path: Path) -> None:
     found = on(cluster, items)
     assert (tmp_path / "killed").exists()
     assert found == run(items)
+
+
+def test_the_record_that_kills_each_time_is_named_and_all_others_come_out(cluster: Any) -> None:
+    items = sentences(100, _0="POISON at the start.", _45="POISON inside.", _99="POISON at the end.")
+    found = on(cluster, items)
+    bad = {i: records for i, (_, records) in enumerate(found) if isinstance(records, Quarantined)}
+    assert {i: q.name for i, q in bad.items()} == {0: "s0", 45: "s45", 99: "s99"}
+    assert all("died" in q.message for q in bad.values())
+    clean = run(sentences(100))
+    assert [item for item, _ in found] == items
+    assert all(found[i] == clean[i] for i in range(100) if i not in bad)
+
+
+def test_the_record_that_kills_whole_workers_is_named_too(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "BATCH_ITEMS", 1)
+    items = sentences(12, _5="WORSE than poison.")
+    found = on(cluster, items)
+    (bad,) = [i for i, (_, records) in enumerate(found) if isinstance(records, Quarantined)]
+    assert bad == 5
+    clean = run(sentences(12))
+    assert all(found[i] == clean[i] for i in range(12) if i != bad)
+
+
+class Lost:
+    """What Dask answers for a task over which workers died."""
+
+    def result(self, timeout: float) -> None:
+        raise distributed.scheduler.KilledWorker("task", None, 0)
+
+
+def test_a_batch_that_killed_workers_is_halved_and_a_record_tried_alone() -> None:
+    order, again, suspects = executors._Order(0), deque[Batch](), deque[Batch]()
+
+    def settle(batch: Batch) -> None:
+        executors._settle(Lost(), batch, order, again, suspects, "tcp://x")
+
+    settle(Batch(0, tuple(sentences(3))))
+    assert [(batch.start, len(batch.items)) for batch in again] == [(0, 1), (1, 2)]
+    settle(again[0])
+    (alone,) = suspects
+    assert not list(order.take())
+    settle(alone)
+    ((item, records),) = order.take()
+    assert isinstance(records, Quarantined)
+    assert item.id == records.name == "s0"
+
+
+def test_a_cluster_without_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "WORKERLESS_SECONDS", 0)
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.1)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
+        distributed.Client(empty, set_as_default=False) as client,
+    ):
+        task = client.submit(int, 1)
+        with pytest.raises(StanceError, match=r"no worker is left.*--resume"):
+            executors._finished(client, [task], "tcp://x")
 
 
 def test_the_scheduler_is_killed_and_the_run_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +170,8 @@ def test_the_scheduler_is_killed_and_the_run_resumes(tmp_path: Path, monkeypatch
     assert Path("out.jsonl").read_bytes() == Path("alone.jsonl").read_bytes()
 
 
-def test_no_scheduler_there_is_one_sentence() -> None:
+def test_no_scheduler_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "CONNECT_SECONDS", 1)
     with pytest.raises(StanceError, match="no Dask scheduler answers there"):
         list(executors.on_dask(sentences(3), SETUP, "tcp://127.0.0.1:1"))
 

@@ -76,13 +76,7 @@ class Count:
     show_default=True,
     help="Split documents into sentences, or take each row or line as one sentence, split no further.",
 )
-@click.option(
-    "--abstain-below",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    metavar="P",
-    help="Mark verdicts whose label is less probable than this.",
-)
+@options.abstain_option
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here: complete or not at all.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same --output stopped.")
 @click.option(
@@ -112,20 +106,11 @@ class Count:
     metavar="FIELD=NAME",
     help=f"Column or key of another field: {', '.join(_COLUMNS)}.",
 )
-@click.option("--any-language", is_flag=True, help="Label documents that do not look English as well.")
-@click.option("--allow-private", is_flag=True, help="Fetch from loopback and private addresses as well.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=20.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up fetching or parsing one page or feed after this long.",
-)
+@options.fetching_options
 @click.option(
     "--bom", is_flag=True, help="Start CSV with a byte order mark (for spreadsheets that want one)."
 )
-@click.option("--progress/--no-progress", default=None, help="A progress line (default: on a terminal).")
+@options.progress_option
 @options.color_options
 def command(**given: Any) -> int:
     """Label every sentence of FILES: texts, Markdown, HTML, JSONL, CSV, TSV, Parquet, RSS, Atom, JSON Feed.

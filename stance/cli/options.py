@@ -80,6 +80,44 @@ def store_option(function: Function) -> Function:
     )(function)
 
 
+def fetching_options(function: Function) -> Function:
+    """--any-language, --allow-private and --timeout, for commands that read what others publish."""
+    for option in reversed(
+        (
+            click.option("--any-language", is_flag=True, help="Label what does not look English as well."),
+            click.option(
+                "--allow-private", is_flag=True, help="Fetch from loopback and private addresses as well."
+            ),
+            click.option(
+                "--timeout",
+                type=click.FloatRange(0.1, 3600),
+                default=20.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="Give up fetching or parsing one page or feed after this long.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def abstain_option(function: Function) -> Function:
+    return click.option(
+        "--abstain-below",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="P",
+        help="Mark verdicts whose label is less probable than this.",
+    )(function)
+
+
+def progress_option(function: Function) -> Function:
+    return click.option(
+        "--progress/--no-progress", default=None, help="A progress line (default: on a terminal)."
+    )(function)
+
+
 def policy_option(function: Function) -> Function:
     return click.option(
         "--policy",

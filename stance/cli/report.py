@@ -48,7 +48,7 @@ _DAY: Final = click.DateTime(("%Y-%m-%d",))
 @click.option("--seed", type=int, default=0, show_default=True, help="For --sample.")
 @click.option("--copies", is_flag=True, help="Count near copies of an earlier item of a store as well.")
 @options.engine_options
-@click.option("--progress/--no-progress", default=None, help="A progress line (default: on a terminal).")
+@options.progress_option
 def command(
     files: tuple[str, ...],
     output: str | None,

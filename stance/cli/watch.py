@@ -66,29 +66,14 @@ _SIGNALS: Final = ("SIGINT", "SIGTERM")
     help="At least this long between two requests to one site.",
 )
 @click.option(
-    "--timeout",
-    type=click.FloatRange(0.1, 3600),
-    default=20.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up fetching or parsing one feed or page after this long.",
-)
-@click.option(
     "--articles", is_flag=True, help="Label the article behind each item's link, where robots.txt allows it."
 )
 @click.option("--jsonl", is_flag=True, help="Write the records of new verdicts to standard output.")
 @click.option("--copies", is_flag=True, help="With --jsonl: the records of near-duplicates too.")
-@click.option("--any-language", is_flag=True, help="Label items that do not look English as well.")
-@click.option("--allow-private", is_flag=True, help="Fetch from loopback and private addresses as well.")
+@options.fetching_options
 @options.engine_options
-@click.option(
-    "--abstain-below",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    metavar="P",
-    help="Mark verdicts whose label is less probable than this.",
-)
-@click.option("--progress/--no-progress", default=None, help="A progress line (default: on a terminal).")
+@options.abstain_option
+@options.progress_option
 def command(**given: Any) -> int:
     """Follow FEEDS (RSS, Atom, JSON Feed): label every new item and keep it in a store.
 
