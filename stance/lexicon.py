@@ -495,8 +495,9 @@ class Lexicon:
                     add(entry, first, last)
         if not candidates:
             return ()
-        # The leftmost longest name wins; a name inside a longer one is not a mention of its own.
-        candidates.sort(key=lambda c: c[:3])
+        # The leftmost longest name wins, then a name before a word for an office; a name inside a longer
+        # one is not a mention of its own.
+        candidates.sort(key=lambda c: (c[0], c[1], c[3].kind == "role", c[2]))
         mentions: list[Mention] = []
         taken = -1
         for first, minus_last, _, actor in candidates:

@@ -26,10 +26,11 @@ _BREAKS: Final = frozenset(
     "whose until unless so or for with despite".split()
 )
 _SUBORDINATORS: Final = frozenset(
-    "after when while since because although though if before until unless whereas where as".split()
+    "after when while since because although though if before until unless whereas where as why how".split()
 )
 _PRONOUNS: Final = frozenset("he she they it his her their its him them".split())
 _PERSON_PRONOUNS: Final = frozenset("he she him her his".split())
+_SUBJECT_PRONOUNS: Final = frozenset("he she they it".split())
 _DEFINITE: Final = frozenset("the this his her their its".split())
 _FIRST_PERSON: Final = frozenset("i we my our us me".split())
 _WE: Final = frozenset(("i", "we", "us"))
@@ -39,6 +40,7 @@ _BEFORE_VERB: Final = frozenset(
     "must should can 'd 've 's not never further earlier already once just even only".split()
 )
 _FINITE: Final = frozenset("is was were are has have had will would could can".split())
+_AUXILIARIES: Final = _FINITE | frozenset("be been do does did may might must should shall".split())
 _RELATIVES_OF_OBJECTS: Final = frozenset(("that", "which", "who", "whom"))
 _PREPOSITIONS: Final = frozenset("of for in to with from by at on against near".split())
 _RELATIVES: Final = frozenset(("which", "who"))
@@ -48,8 +50,10 @@ _CLAUSE_END: Final = frozenset(";")
 _SMALL: Final = (
     _BREAKS | _BEFORE_VERB | _PREPOSITIONS | _PRONOUNS | frozenset("the a an as 's this these which".split())
 )
+_AS_SAYING: Final = ("as", "saying")
 _AND: Final = frozenset(("and", "but", "then", "or"))
 _DASHES: Final = frozenset("-–—")
+_DASH: Final = "—"  # as tokens have it
 _ARTICLES: Final = frozenset("the a an".split())
 _PARTICLES: Final = frozenset(
     "the a an its his her their our some several many most other all both of top senior".split()
@@ -169,7 +173,7 @@ class VoiceStage:
         """Scopes from voice rules and quotation marks, without a tree."""
         scopes: list[Scope] = []
         for hit in scan.hits:
-            if hit.rule.effect == "voice" and not _inside(hit.start, hit.end, sentence.quotations):
+            if hit.rule.effect == "voice" and not _quoted(scan.tokens, hit, sentence.quotations):
                 scope = self._scope(sentence, scan, hit, context, scopes)
                 if scope is not None and any(c.isalnum() for c in sentence.text[scope.start : scope.end]):
                     scopes.append(scope)
@@ -195,14 +199,14 @@ class VoiceStage:
             quoted_speaker, quoted_expert = turn, False
             whole = Quotation(0, len(sentence.text))
             quotations = (whole, *(replace(q, level=q.level + 1) for q in quotations))
-        person, person_expert = self._person(scan, context)
+        person, person_expert = self._person(scan, scopes, quotations, context)
         heard = speaker is not None and speaker.side != self._nobody
         after = Context(
             speaker=speaker if heard else context.speaker,
             expert=expert if heard else context.expert,
             person=person,
             person_expert=person_expert,
-            body=self._body(scan, context),
+            body=self._body(scan, quotations, context),
             turn=turn,
             paragraph=sentence.paragraph,
             names=self._names(scan, scopes, context),
@@ -281,11 +285,15 @@ class VoiceStage:
         else:
             start, end = 0, size
         where = hit.rule.speaker or "none"
+        if tokens.words[hit.first] == _DASH and where == "inside" and sentence.text.rstrip().endswith("."):
+            return None  # a headline has no full stop: what stands after the dash goes on
         inverted = where == "after" and tokens.words[hit.last] in self._verbs
-        if inverted and not _starts_noun(scan, hit.last + 1):
+        if inverted and not (
+            _starts_noun(scan, hit.last + 1) and _ends_noun(tokens, hit.last + 1, sentence.quotations)
+        ):
             return None
         speaker, expert, first = self._speaker(sentence, scan, hit, where, context, earlier)
-        if where == "before" and any(w in _WE for w in tokens.words[max(first, hit.first - 3) : hit.first]):
+        if where == "before" and _first_person(tokens, max(first, hit.first - 3), hit.first):
             return None  # "we believe": the text itself speaks
         before = tokens.words[first - 1] if first > 0 else ""
         main = not (
@@ -313,38 +321,51 @@ class VoiceStage:
         earlier: Sequence[Scope],
     ) -> tuple[Speaker, bool, int]:
         """Speaker, whether an expert, and the first token of the speaker's phrase (for ``main``)."""
-        tokens = scan.tokens
+        tokens, quoted = scan.tokens, sentence.quotations
         if where == "inside":
             first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
-            speaker, expert = self.name(scan, first, last, context)
+            speaker, expert = self.name(scan, first, last, context, quotations=quoted)
             return speaker, expert, hit.first
         if where == "before":
             first = _phrase_start(tokens, hit.first, sentence.quotations)
             last = _without_auxiliaries(tokens, first, hit.first)
             if last == first and any(m.first == hit.first for m in scan.mentions):
                 first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
-                speaker, expert = self.name(scan, first, last, context, near_end=True)
+                speaker, expert = self.name(scan, first, last, context, near_end=True, quotations=quoted)
                 return speaker, expert, first
+            before = next((s for s in reversed(earlier) if s.main and s.speaker.text is not None), None)
+            if last > first and tokens.words[last - 1] in _SUBJECT_PRONOUNS:
+                if before is not None:
+                    return before.speaker, before.expert, last - 1
+                speaker, expert = self._pronoun(scan, tokens.words[last - 1], last - 1, context, quoted)
+                return speaker, expert, last - 1
             coordinated = last > first and tokens.words[last - 1] in _AND
             if coordinated or tokens.words[hit.first] == "," or _is_clause(scan, first, last):
                 # "X came home and said": the subject of the first verb speaks.
-                if earlier and earlier[-1].speaker.text is not None:
-                    return earlier[-1].speaker, earlier[-1].expert, first
-                begin, end = _subject(scan, hit.first, self._verbs)
-                speaker, expert = self.name(scan, begin, end, context)
+                if before is not None:
+                    return before.speaker, before.expert, first
+                begin, end = _subject(scan, hit.first, self._verbs, quoted)
+                speaker, expert = self.name(scan, begin, end, context, quotations=quoted)
                 return speaker, expert, begin
-            speaker, expert = self.name(scan, first, hit.first, context, near_end=True)
+            speaker, expert = self.name(scan, first, hit.first, context, near_end=True, quotations=quoted)
             return speaker, expert, first
         if where == "after":
             last = _phrase_end(tokens, hit.last + 1, sentence.quotations)
             if hit.rule.covers == "after":
                 last = _source_end(scan, hit.last + 1, last)
-            speaker, expert = self.name(scan, hit.last + 1, last, context)
+            speaker, expert = self.name(scan, hit.last + 1, last, context, quotations=quoted)
             return speaker, expert, hit.first
         return self.unknown, False, hit.first
 
     def name(
-        self, scan: Scan, first: int, last: int, context: Context, *, near_end: bool = False
+        self,
+        scan: Scan,
+        first: int,
+        last: int,
+        context: Context,
+        *,
+        near_end: bool = False,
+        quotations: Sequence[Quotation] = (),
     ) -> tuple[Speaker, bool]:
         """The speaker named by tokens ``[first, last)`` and whether their view is an expert's."""
         tokens = scan.tokens
@@ -354,7 +375,7 @@ class VoiceStage:
         if not content:
             return self.unknown, False
         if len(content) <= 2 and (low := next((w for w in words if w in _PRONOUNS), None)) is not None:
-            return self._pronoun(scan, low, content[0], context)
+            return self._pronoun(scan, low, content[0], context, quotations)
         inside = [m for m in scan.mentions if first <= m.first and m.last < last]
         start, end = tokens.starts[content[0]], tokens.ends[content[-1]]
         override = next((m for m in inside if m.actor.kind == "role" and m.actor.speaker is not None), None)
@@ -373,7 +394,7 @@ class VoiceStage:
             person = chosen.actor.kind in _PERSON_KINDS
             text = tokens.text[chosen.start : chosen.end] if person else tokens.text[start:end]
             return Speaker(_clip(text), chosen.actor.speaker or self._others), expert or chosen.actor.expert
-        if any(w in _FIRST_PERSON for w in words):
+        if _first_person(tokens, first, last, _FIRST_PERSON):
             return self.unknown, False
         text = _clip(tokens.text[start:end])
         known = next((context.names[w] for w in reversed(words) if w in context.names), None)
@@ -400,11 +421,13 @@ class VoiceStage:
         titles = {i for m in scan.mentions if m.actor.kind == "role" for i in range(m.first, m.last + 1)}
         return not any(tokens.raw[i][0].isupper() for i in content[1:] if i not in titles)
 
-    def _body(self, scan: Scan, context: Context) -> Speaker | None:
+    def _body(self, scan: Scan, quotations: Sequence[Quotation], context: Context) -> Speaker | None:
         """Whom "the ministry" or "the official" of the next sentence would mean: who has an office here."""
         for mention in scan.mentions:
             actor = mention.actor
             if actor.speaker is None or actor.kind == "role":
+                continue
+            if actor.kind in _PERSON_KINDS and _inside(mention.start, mention.end, quotations):
                 continue
             beside = any(m.actor.kind == "role" and 0 < m.first - mention.last <= 3 for m in scan.mentions)
             opens = mention.first <= scan.tokens.first_word + 1
@@ -463,7 +486,9 @@ class VoiceStage:
             return None
         return tokens.words[first - 2], speaker.side, expert
 
-    def _pronoun(self, scan: Scan, word: str, place: int, context: Context) -> tuple[Speaker, bool]:
+    def _pronoun(
+        self, scan: Scan, word: str, place: int, context: Context, quotations: Sequence[Quotation]
+    ) -> tuple[Speaker, bool]:
         raw = scan.tokens.raw[place]
         if word in _PERSON_PRONOUNS and context.person is not None:
             return Speaker(raw, context.person.side), context.person_expert
@@ -474,19 +499,42 @@ class VoiceStage:
                 actor = mention.actor
                 before = scan.tokens.words[mention.first - 1] if mention.first else ""
                 known = actor.kind in _PERSON_KINDS and actor.speaker is not None
-                if known and mention.last < place and before not in _PREPOSITIONS:
+                quoted = _inside(mention.start, mention.end, quotations)
+                if known and mention.last < place and before not in _PREPOSITIONS and not quoted:
                     return Speaker(raw, actor.speaker or self._others), actor.expert
         if context.body is not None:
             return Speaker(raw, context.body.side), False
         return Speaker(raw, self._nobody), False
 
-    def _person(self, scan: Scan, context: Context) -> tuple[Speaker | None, bool]:
-        """Whom "he" or "she" in the next sentence would mean: the first person named, else as before."""
+    def _person(
+        self, scan: Scan, scopes: Sequence[Scope], quotations: Sequence[Quotation], context: Context
+    ) -> tuple[Speaker | None, bool]:
+        """Whom "he" or "she" in the next sentence would mean: who speaks in this one, else the first
+        person whom the author names (not in somebody's quotation, not as "X's"), else as before."""
+        named = _widest(s for s in scopes if s.main)
+        if named is not None and named.speaker.side != self._nobody and self._is_person(scan, named.speaker):
+            return named.speaker, named.expert
         for mention in scan.mentions:
-            if mention.actor.kind in _PERSON_KINDS and mention.actor.speaker is not None:
-                text = scan.tokens.text[mention.start : mention.end]
-                return Speaker(text, mention.actor.speaker), mention.actor.expert
+            if mention.actor.kind not in _PERSON_KINDS or mention.actor.speaker is None:
+                continue
+            text = scan.tokens.text[mention.start : mention.end]
+            if _inside(mention.start, mention.end, quotations) or text.endswith(("'s", "’s")):
+                continue
+            return Speaker(text, mention.actor.speaker), mention.actor.expert
         return context.person, context.person_expert
+
+    @staticmethod
+    def _is_person(scan: Scan, speaker: Speaker) -> bool:
+        """Is it somebody whom "he" can mean, and not a body or a state?"""
+        text = speaker.text or ""
+        if text.lower() in _PRONOUNS - _PERSON_PRONOUNS:
+            return False
+        return not any(
+            m.actor.kind not in _PERSON_KINDS
+            and m.actor.kind != "role"
+            and text.endswith(scan.tokens.text[m.start : m.end])
+            for m in scan.mentions
+        )
 
     # -- answers ---------------------------------------------------------------------------------------
 
@@ -510,8 +558,10 @@ class VoiceStage:
             speech = scope is not None or quotation.opens_before or quotation.continues_after
             if speech or words >= SHORT_QUOTATION_WORDS or any(s.main for s in voices.scopes):
                 if scope is not None:
-                    return Found(Voice.QUOTED, scope.speaker, scope.expert, main=scope.main)
-                return Found(Voice.QUOTED, voices.quoted_speaker, voices.quoted_expert)
+                    speaker = self._of_camp(scope.speaker, side)
+                    return Found(Voice.QUOTED, speaker, scope.expert, main=scope.main)
+                speaker = self._of_camp(voices.quoted_speaker, side)
+                return Found(Voice.QUOTED, speaker, voices.quoted_expert)
             owner = next((m for m in mentions if m.end <= start and m.actor.side == side and side), None)
             if owner is not None:
                 # A side acts with its own term in marks: carried, and the words are that side's.
@@ -592,13 +642,8 @@ def _widest(scopes: Iterable[Scope]) -> Scope | None:
 
 
 def merge(surface: Sequence[Scope], trees: Sequence[Scope]) -> tuple[Scope, ...]:
-    """Scopes of the tree replace those that the surface opened at the same reporting word."""
-    kept = [
-        scope
-        for scope in surface
-        if not any(t.anchor[0] < scope.anchor[1] and scope.anchor[0] < t.anchor[1] for t in trees)
-    ]
-    return (*trees, *kept)
+    """All scopes, those of the tree first: of two that are as narrow the tree's speaker is taken."""
+    return (*trees, *surface)
 
 
 def _choose(mentions: Sequence[Mention], last_word: int, near_end: bool, tokens: Tokens) -> Mention | None:
@@ -645,6 +690,12 @@ def _starts_noun(scan: Scan, first: int) -> bool:
     )
 
 
+def _ends_noun(tokens: Tokens, first: int, quotations: Sequence[Quotation]) -> bool:
+    """Is what begins at token ``first`` no clause: "said the impact might grow"?"""
+    last = _phrase_end(tokens, first, quotations)
+    return all(tokens.words[i] not in _AUXILIARIES for i in range(first + 1, last))
+
+
 def _is_clause(scan: Scan, first: int, last: int) -> bool:
     """Is what stands before the verb no name but a clause: "it is the height of cynicism to"?"""
     words = scan.tokens.words
@@ -653,11 +704,18 @@ def _is_clause(scan: Scan, first: int, last: int) -> bool:
     return words[first] in _PREPOSITIONS or any(words[i] in _FINITE for i in range(first + 1, last))
 
 
-def _subject(scan: Scan, until: int, verbs: frozenset[str]) -> tuple[int, int]:
-    """Tokens of the subject of a sentence, looked for before token ``until``."""
+def _subject(
+    scan: Scan, until: int, verbs: frozenset[str], quotations: Sequence[Quotation]
+) -> tuple[int, int]:
+    """Tokens of the subject of a sentence, looked for before token ``until`` and outside quotations."""
     tokens = scan.tokens
     words = tokens.words
     first = tokens.first_word
+    opening = next((q for q in quotations if q.start <= tokens.starts[first] < q.end), None)
+    if opening is not None:  # the reporting clause that follows the opening quotation
+        first = next((i for i in range(first, until) if tokens.starts[i] >= opening.end), until)
+        while first < until and not tokens.words[first][0].isalnum():
+            first += 1
     for i in range(first + 1, min(first + 12, until)):  # a dateline
         if words[i] == "—" and tokens.raw[first].isupper():
             first = i + 1
@@ -718,12 +776,26 @@ def _overridden(tokens: Tokens, inside: Sequence[Mention], override: Mention, ch
     return any(tokens.words[i] == "and" for i in range(office.last + 1, override.first))
 
 
+def _first_person(tokens: Tokens, first: int, last: int, words: frozenset[str] = _WE) -> bool:
+    """Does the text itself speak in tokens ``[first, last)``? Capitals are a country, no pronoun."""
+    return any(
+        tokens.words[i] in words and (tokens.raw[i] == "I" or not tokens.raw[i].isupper())
+        for i in range(first, last)
+    )
+
+
 def _names_again(speaker: Speaker | None, word: str) -> bool:
     return speaker is not None and word in (speaker.text or "").lower().split()
 
 
 def _inside(start: int, end: int, quotations: Iterable[Quotation]) -> bool:
     return any(q.start <= start and end <= q.end for q in quotations)
+
+
+def _quoted(tokens: Tokens, hit: Hit, quotations: Iterable[Quotation]) -> bool:
+    """Does the hit stand inside a quotation, but for the mark that opens it?"""
+    first = next((i for i in range(hit.first, hit.last + 1) if tokens.words[i] not in _OPENING), hit.first)
+    return _inside(tokens.starts[first], hit.end, quotations)
 
 
 def _clip(text: str, limit: int = 120) -> str:
@@ -757,6 +829,8 @@ def _named_part(
 ) -> tuple[int, int]:
     """Tokens of a parenthetical reporting clause that name the speaker: outside marks, without the verb."""
     first, last = hit.first, hit.last + 1
+    if tuple(tokens.words[last - 2 : last]) == _AS_SAYING:  # "quoted X as saying"
+        return first + 1, last - 2
     for q in quotations:
         for i in range(hit.first, hit.last + 1):
             if q.start <= tokens.starts[i] < q.end and i + 1 > first:

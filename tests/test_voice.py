@@ -52,6 +52,20 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         ("The road is open, Lavrov was quoted as saying by a paper.", "attributed", "moscow"),
         ("The road is open, Lavrov told reporters.", "attributed", "moscow"),
         ("As Stoltenberg has noted, the road is open.", "attributed", "western"),
+        # a country in capitals is no pronoun; a reporting clause goes on after its comma
+        ("The road is open, US officials said.", "attributed", "western"),
+        ("The road is open, the Russian minister said, adding that it was raining.", "attributed", "moscow"),
+        ("The road is what drivers need, Kuleba said.", "attributed", "kyiv"),
+        ("Ukraine’s embassy, cited by the paper, said it had asked for maps.", "attributed", "kyiv"),
+        ("The road is long, say experts.", "attributed", "other"),
+        ("Radek Sikorski, the Polish minister, said the toll might rise in Moscow.", "attributed", "western"),
+        ("In the British view, the road is open.", "attributed", "western"),
+        ("The road is open, the paper quoted Lavrov as saying.", "attributed", "moscow"),
+        # offices that headlines name without a country
+        ("Three drones shot down - MoD", "attributed", "moscow"),
+        ("Three drones shot down, General Staff says", "attributed", "kyiv"),
+        # what stands after the dash goes on
+        ("The road crosses two rivers - one that surprised the Kremlin.", "author", None),
         # everybody else, and nobody
         ("The road is open, residents said.", "attributed", "other"),
         ("The road is open, sources said.", "attributed", "unknown"),
@@ -77,6 +91,14 @@ def test_the_speaker_of_a_sentence(text: str, voice: str, side: str | None) -> N
             "attributed",
             "western",
         ),
+        # whom a quotation names is not who spoke
+        (
+            "“Nobody but Putin wants the road shut for good,” Sikorski told reporters.",
+            "He added that it would stay open.",
+            "attributed",
+            "western",
+        ),
+        ("“Nobody but Putin wants it shut,” she said.", "He said it was shut.", "attributed", "unknown"),
         ("LAVROV: The road is shut.", "It will stay shut for a month.", "quoted", "moscow"),
         ("The road is shut.", "LIVE UPDATES: Road to the sea is shut", "author", None),
     ],
