@@ -22,6 +22,18 @@ SENTENCES = (
     "Ukrainian artillery destroyed a Russian tank near the river.",
     "Putin awarded medals to forty Russian soldiers.",
     "The Russian security service arrested a man on suspicion of treason.",
+    # The same entries in other words: a condition, a worry, an offer, an accusation in general terms, losses,
+    # a count of violations, a warrant, a vote, sanctions, a promise to ensure something.
+    "Ukraine makes the return of all prisoners a condition for talks.",
+    "Russia is worried by the supply of long-range missiles.",
+    "Kyiv offered to open a corridor for grain ships.",
+    "Moscow criticised the statement and accused its authors of bias.",
+    "The Russian army lost two boats and a radar in a night raid.",
+    "Monitors counted forty violations of the truce by Ukrainian units and as many by Russian ones.",
+    "A court issued a warrant for a Russian colonel.",
+    "The Ukrainian parliament voted to prolong martial law.",
+    "Ukraine added thirty shipowners to its sanctions list.",
+    "Putin promised to guarantee the safety of the convoy.",
 )
 
 
