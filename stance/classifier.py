@@ -74,6 +74,7 @@ class Classifier:
         self.labels = {side.id: Label(side.label) for side in rulebook.sides}
         self.gatherer = Gatherer(rulebook)
         self._slot = models.slots(self.sides)
+        self._scorer: models.Scorer | None = None
         self.versions = Versions(
             stance=__version__,
             rules=rulebook.digest,
@@ -219,9 +220,18 @@ class Classifier:
     def _answers(self, gathered: Gathered) -> Answers:
         if self.engine == "rules" or self.model is None:
             return decide.by_rules(gathered.evidence, self.sides)
-        values = models.features(gathered, self.sides, self.model.families)
-        prediction = self.model.predict(values, self.sides)
-        if self.engine == "hybrid" and prediction.frame == NO_FRAME:
+        scorer = self._ready()
+        words: list[models.Masked] = []
+        groups: list[models.Group] = []
+        others: dict[str, float] = {}
+        for family in self.model.families:
+            if family == "words":
+                words = models.masked(gathered, self._slot)
+                groups = models.word_groups(words)
+            else:
+                others |= models.FAMILIES[family](gathered, self._slot)
+        prediction = scorer.predict(groups, others, self.sides)
+        if self.engine == "hybrid" and prediction.frame == NO_FRAME and gathered.evidence:
             found = decide.by_rules(gathered.evidence, self.sides).frame
             frame = decide.kept(prediction.frame, prediction.frames, found)
             prediction = replace(prediction, frame=frame)
@@ -230,7 +240,7 @@ class Classifier:
             if self.engine == "hybrid"
             else ()
         )
-        evidence += self._words(gathered, values, prediction)
+        evidence += self._words(gathered, words, groups, prediction)
         voice, speaker = decide.carrier(evidence, prediction.frame)
         return Answers(
             prediction.frame,
@@ -255,29 +265,29 @@ class Classifier:
         lost = NotCounted.WEAK if frame == NO_FRAME else NotCounted.BALANCED
         return replace(piece, weight=weight, counted=False, not_counted=lost)
 
+    def _ready(self) -> models.Scorer:
+        """The model made ready, when it is first asked; two threads may both do it, to the same effect."""
+        assert self.model is not None
+        if self._scorer is None or self._scorer.model is not self.model:
+            self._scorer = models.Scorer(self.model)
+        return self._scorer
+
     def _words(
-        self, gathered: Gathered, values: Mapping[str, float], prediction: models.Prediction
+        self,
+        gathered: Gathered,
+        words: Sequence[models.Masked],
+        groups: Sequence[models.Group],
+        prediction: models.Prediction,
     ) -> tuple[Evidence, ...]:
         """The words that gave most to the answer, as evidence of kind ``model``."""
-        assert self.model is not None
         target = self.sides.index(prediction.frame) if prediction.frame != NO_FRAME else None
         if target is None and not prediction.opinion:
             return ()
-        given = []
-        for name, value in values.items():
-            if not name.startswith(("w:", "ww:", "after:", "before:")):
-                continue
-            if target is None:
-                row = self.model.weights.get(name)
-                support = 0.0 if row is None else row[3] * value
-            else:
-                support = self.model.support(name, value, target)
-            if support >= MODEL_SUPPORT:
-                given.append((support, name))
+        given = self._ready().supports(groups, target, MODEL_SUPPORT)
         given.sort(key=lambda item: (-item[0], item[1]))
         pieces = []
         for support, name in given[:MODEL_WORDS]:
-            place = models.locate(gathered, self._slot, name)
+            place = models.locate(words, gathered.seen.scan.tokens, name)
             if place is None:
                 continue
             pieces.append(self._word(gathered, place, support, None if target is None else prediction.frame))

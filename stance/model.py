@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from stance.errors import StanceError
 from stance.evidence import Evidence
 from stance.gather import Gathered
 from stance.labels import NO_FRAME
+from stance.lexicon import Tokens
 
 SCHEMA: Final = "stance-model/1"
 # Learnt weights lie within ±20; beyond this a sum could overflow.
@@ -30,6 +31,7 @@ _WINDOW: Final = 5
 SMOOTH_KEYS: Final = ("e", "ea:{0}", "ea:{1}", "eb:{0}", "eb:{1}")
 _FIRST: Final = frozenset("i we my our us me".split())
 _QUOTES: Final = frozenset('"“”«»„')
+_KEPT_MARKS: Final = frozenset("?!:—–…")
 
 
 def mirror(name: str) -> str:
@@ -46,15 +48,13 @@ def slots(sides: Sequence[str]) -> dict[str, str]:
     return {side: f"{{{index}}}" for index, side in enumerate(sides)}
 
 
-def masked_words(gathered: Gathered, slot: Mapping[str, str]) -> list[str]:
-    """Lower-cased words with actors replaced by side and kind, and numbers by ``#``."""
-    return [word for word, _, _ in _masked(gathered, slot)]
+Masked = tuple[str, int, int]
 
 
-def _masked(gathered: Gathered, slot: Mapping[str, str]) -> list[tuple[str, int, int]]:
-    """Masked words with the first and last token of each."""
+def masked(gathered: Gathered, slot: Mapping[str, str]) -> list[Masked]:
+    """Lower-cased words with actors replaced by side and kind, and numbers by ``#``; with the first and
+    last token of each."""
     scan = gathered.seen.scan
-    tokens = scan.tokens
     covered: dict[int, tuple[str, int]] = {}
     for mention in scan.mentions:
         actor = mention.actor
@@ -64,26 +64,28 @@ def _masked(gathered: Gathered, slot: Mapping[str, str]) -> list[tuple[str, int,
         covered[mention.first] = (f"{name}{'ally' if actor.ally else actor.kind}", mention.last)
         for i in range(mention.first + 1, mention.last + 1):
             covered[i] = ("", i)
-    words: list[tuple[str, int, int]] = []
-    for i, word in enumerate(tokens.words):
+    words: list[Masked] = []
+    for i, word in enumerate(scan.tokens.words):
         if i in covered:
             name, last = covered[i]
             if name:
                 words.append((name, i, last))
-        elif word[0].isdigit():
+            continue
+        first = word[0]
+        if first.isalpha() or first in _KEPT_MARKS:
+            words.append((word, i, i))
+        elif first.isdigit():
             words.append(("#", i, i))
         elif word in _QUOTES:
             words.append(('"', i, i))
-        elif word[0].isalnum() or word in ("?", "!", ":", "—", "–", "…"):
+        elif first.isalnum():
             words.append((word, i, i))
     return words
 
 
-def locate(gathered: Gathered, slot: Mapping[str, str], name: str) -> tuple[int, int] | None:
+def locate(words: Sequence[Masked], tokens: Tokens, name: str) -> tuple[int, int] | None:
     """Where in the sentence the words of a word feature stand, as ``[start, end)``."""
     family, _, rest = name.partition(":")
-    words = _masked(gathered, slot)
-    tokens = gathered.seen.scan.tokens
     parts = rest.split(" ")
     target = parts[-1]
     for i, (word, first, last) in enumerate(words):
@@ -95,37 +97,50 @@ def locate(gathered: Gathered, slot: Mapping[str, str], name: str) -> tuple[int,
     return None
 
 
-def word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
-    """Words, word pairs, and words near an actor, with actors as sides; each present or absent."""
-    words = masked_words(gathered, slot)
-    features = {f"w:{word}": 1.0 for word in words}
-    for left, right in pairwise(words):
-        features[f"ww:{left} {right}"] = 1.0
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Features ``prefix + key`` for every key, all of one value: names are joined only where one is shown.
+
+    ``smooth``: shares of words, whose weights are smoothed over words of like use.
+    """
+
+    prefix: str
+    keys: Collection[str]
+    value: float = 1.0
+    smooth: bool = False
+
+
+def word_groups(masked_words: Sequence[Masked]) -> list[Group]:
+    """Words, word pairs, and words near an actor, with actors as sides: each present or absent. Beside them
+    the same words as shares, whose weights are smoothed: what a rare word may still tell."""
+    words = [word for word, _, _ in masked_words]
+    plain = dict.fromkeys(words)
+    pairs = dict.fromkeys([f"{left} {right}" for left, right in pairwise(words)])
+    groups = [Group("w:", plain), Group("ww:", pairs), Group("e ", plain, _share(plain), smooth=True)]
+    near: dict[str, dict[str, None]] = {}
     for i, word in enumerate(words):
-        if word.startswith("{"):
+        if word[0] == "{":
             actor = word[:3]
-            for other in words[i + 1 : i + 1 + _WINDOW]:
-                features[f"after:{actor} {other}"] = 1.0
-            for other in words[max(0, i - _WINDOW) : i]:
-                features[f"before:{actor} {other}"] = 1.0
-    return features | _smooth_features(features)
+            for side, others in (
+                ("after", words[i + 1 : i + 1 + _WINDOW]),
+                ("before", words[max(0, i - _WINDOW) : i]),
+            ):
+                near.setdefault(f"{side}:{actor} ", {}).update(dict.fromkeys(others))
+    for prefix, found in near.items():
+        if found:
+            groups.append(Group(prefix, found))
+            groups.append(Group(f"e{prefix[0]}:{prefix[-4:]}", found, _share(found), smooth=True))
+    return groups
 
 
-def _smooth_features(features: Mapping[str, float]) -> dict[str, float]:
-    """Shares of words, whose weights are smoothed over words of like use: what a rare word may still tell."""
-    groups: dict[str, list[str]] = {}
-    for name in features:
-        family, _, rest = name.partition(":")
-        if family == "w":
-            groups.setdefault("e", []).append(rest)
-        elif family in ("after", "before"):
-            actor, _, word = rest.partition(" ")
-            groups.setdefault(f"e{family[0]}:{actor}", []).append(word)
-    return {
-        f"{key} {word}": 1.0 / math.sqrt(max(3, len(words)))
-        for key, words in groups.items()
-        for word in words
-    }
+def _share(words: Collection[str]) -> float:
+    return 1.0 / math.sqrt(max(3, len(words)))
+
+
+def word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
+    """The features of `word_groups` by name."""
+    groups = word_groups(masked(gathered, slot))
+    return {group.prefix + key: group.value for group in groups for key in group.keys}
 
 
 def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
@@ -141,15 +156,13 @@ def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, f
         features[f"voice:{voices.main.value}:{side}"] = 1.0
         if voices.expert:
             features["speaker:expert"] = 1.0
-    count = len(tokens)
-    features[f"length:{min(6, int(math.log2(count + 1)))}"] = 1.0
-    alphabetic = [raw for raw in tokens.raw if raw[0].isalpha()]
-    capitals = sum(raw[0].isupper() for raw in alphabetic)
-    if len(alphabetic) > 3 and capitals / len(alphabetic) > 0.6:
+    features[f"length:{min(6, int(math.log2(len(tokens) + 1)))}"] = 1.0
+    initials = [raw[0] for raw in tokens.raw if raw[0].isalpha()]
+    if len(initials) > 3 and sum(map(str.isupper, initials)) / len(initials) > 0.6:
         features["shape:headline"] = 1.0
     if text and text.rstrip()[-1:] not in ".!?\"”'’…":
         features["shape:no-stop"] = 1.0
-    if any(word in _FIRST for word in tokens.words):
+    if not _FIRST.isdisjoint(tokens.words):
         features["first-person"] = 1.0
     if seen.sentence.quotations:
         features["quotation"] = 1.0
@@ -161,6 +174,8 @@ def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, f
 def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
     """Evidence by rule, and by test, side, strength and voice, to which a rule that the model has not met
     backs off."""
+    if not gathered.evidence:
+        return {"any:none": 1.0, "op:none": 1.0}
     features: dict[str, float] = {}
 
     def add(name: str, value: float = 1.0) -> None:
@@ -250,6 +265,43 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a card decides with the sums of the weights: calibration and thresholds."""
+
+    frame_scale: float
+    frame_shift: float
+    opinion_scale: float
+    opinion_shift: float
+    frame_threshold: float
+    opinion_threshold: float
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any]) -> Decision:
+        """The decision of a model's card."""
+        return cls(*[float(card["decision"][field.name]) for field in fields(cls)])
+
+    def answer(self, sums: Sequence[float], sides: Sequence[str]) -> Prediction:
+        """Probabilities and answers from the sums for no frame, each side, and opinion."""
+        logits = [
+            self.frame_scale * sums[0] + self.frame_shift,
+            self.frame_scale * sums[1],
+            self.frame_scale * sums[2],
+        ]
+        top = max(logits)
+        odds = [math.exp(v - top) for v in logits]
+        whole = math.fsum(odds)
+        frames = {NO_FRAME: odds[0] / whole, sides[0]: odds[1] / whole, sides[1]: odds[2] / whole}
+        z = self.opinion_scale * sums[3] + self.opinion_shift
+        p_opinion = 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))
+        framed = 1.0 - frames[NO_FRAME]
+        first, second = frames[sides[0]], frames[sides[1]]
+        frame = NO_FRAME
+        if framed >= self.frame_threshold and first != second:
+            frame = sides[0] if first > second else sides[1]
+        return Prediction(frames, p_opinion, frame, p_opinion >= self.opinion_threshold)
+
+
+@dataclass(frozen=True, slots=True)
 class LinearModel:
     """Weights per feature: log-odds of no frame, of each side, and of opinion; symmetric under ``mirror``.
 
@@ -274,23 +326,8 @@ class LinearModel:
     def predict(self, values: Mapping[str, float], sides: Sequence[str]) -> Prediction:
         """Probabilities for one sentence. Sums are exact (``fsum``), so order never matters."""
         rows = [(value, row) for name, value in values.items() if (row := self.weights.get(name)) is not None]
-        sums = [math.fsum(value * row[k] for value, row in rows) for k in range(4)]
-        decision = self.card["decision"]
-        scale = float(decision["frame_scale"])
-        shift = float(decision["frame_shift"])
-        logits = [scale * sums[0] + shift, scale * sums[1], scale * sums[2]]
-        top = max(logits)
-        odds = [math.exp(v - top) for v in logits]
-        whole = math.fsum(odds)
-        frames = {NO_FRAME: odds[0] / whole, sides[0]: odds[1] / whole, sides[1]: odds[2] / whole}
-        z = float(decision["opinion_scale"]) * sums[3] + float(decision["opinion_shift"])
-        p_opinion = 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))
-        framed = 1.0 - frames[NO_FRAME]
-        first, second = frames[sides[0]], frames[sides[1]]
-        frame = NO_FRAME
-        if framed >= float(decision["frame_threshold"]) and first != second:
-            frame = sides[0] if first > second else sides[1]
-        return Prediction(frames, p_opinion, frame, p_opinion >= float(decision["opinion_threshold"]))
+        sums = [math.fsum([value * row[k] for value, row in rows]) for k in range(4)]
+        return Decision.of(self.card).answer(sums, sides)
 
     def support(self, name: str, value: float, target: int) -> float:
         """What a feature gave to side ``target`` (0 or 1) against no frame, in log-odds."""
@@ -298,6 +335,78 @@ class LinearModel:
         if row is None:
             return 0.0
         return float(self.card["decision"]["frame_scale"]) * value * (row[1 + target] - row[0])
+
+
+Row = tuple[float, float, float, float]
+
+
+class Scorer:
+    """A model made ready for many sentences: its weights by prefix and key, so that no name is joined.
+
+    The answers are those of ``LinearModel.predict`` on the same features, to the last bit.
+    """
+
+    def __init__(self, model: LinearModel) -> None:
+        self.model = model
+        self._decision = Decision.of(model.card)
+        self._tables: dict[str, dict[str, Row]] = {}
+        for name, row in model.weights.items():
+            prefix, key = _split(name)
+            self._tables.setdefault(prefix, {})[key] = row
+
+    def predict(
+        self, groups: Iterable[Group], others: Mapping[str, float], sides: Sequence[str]
+    ) -> Prediction:
+        """Probabilities from groups of word features and from other features by name."""
+        rows: list[Sequence[float]] = []
+        for group in groups:
+            table = self._tables.get(group.prefix)
+            if table is None:
+                continue
+            found = [table[key] for key in group.keys if key in table]
+            value = group.value
+            if value == 1.0:
+                rows += found
+            else:
+                rows += [(value * a, value * b, value * c, value * d) for a, b, c, d in found]
+        weights = self.model.weights
+        for name, value in others.items():
+            row = weights.get(name)
+            if row is not None:
+                rows.append(row if value == 1.0 else [value * weight for weight in row])
+        sums = [math.fsum(column) for column in zip(*rows, strict=True)] or [0.0] * 4
+        return self._decision.answer(sums, sides)
+
+    def supports(
+        self, groups: Iterable[Group], target: int | None, least: float
+    ) -> list[tuple[float, str]]:
+        """Word features that gave ``least`` or more, with what they gave: to side ``target`` (0 or 1) against
+        no frame, or to an opinion where it is None. In no order."""
+        given = []
+        scale = self._decision.frame_scale
+        for group in groups:
+            if group.smooth:
+                continue
+            table = self._tables.get(group.prefix, {})
+            for key in group.keys:
+                row = table.get(key)
+                if row is not None:
+                    support = row[3] if target is None else scale * (row[1 + target] - row[0])
+                    if support >= least:
+                        given.append((support, group.prefix + key))
+        return given
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A feature's prefix and key: those of a `Group`, or nothing and the name."""
+    family, colon, rest = name.partition(":")
+    if family in ("w", "ww") and colon:
+        return family + ":", rest
+    if name[0:2] == "e " or family in ("after", "before", "ea", "eb"):
+        prefix, space, key = name.partition(" ")
+        if space:
+            return prefix + " ", key
+    return "", name
 
 
 # -- the file --------------------------------------------------------------------------------------------
