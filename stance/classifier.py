@@ -130,7 +130,7 @@ class Classifier:
                 sentence = replace(_sentence(item), index=index)
                 index += 1
                 seen.append(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
-            for gathered in self.gather(seen):
+            for gathered in self._gathered(seen):
                 yield self.decide(gathered)
 
     def gather_sentences(self, sentences: Iterable[SentenceLike | Labelled]) -> list[Gathered]:
@@ -152,6 +152,12 @@ class Classifier:
             else {}
         )
         return [self.gatherer.complete(s, trees.get(i)) for i, s in enumerate(seen)]
+
+    def _gathered(self, seen: Sequence[Seen]) -> list[Gathered]:
+        """What the engine decides by: the engine ``model`` takes no evidence and no tree."""
+        if self.engine == "model":
+            return [Gathered(s, s.voices, (), parsed=False) for s in seen]
+        return self.gather(seen)
 
     def surfaces(self, documents: Iterable[Document]) -> Iterator[Seen]:
         """What the surface shows of every sentence, before any tree."""
@@ -175,18 +181,21 @@ class Classifier:
         return self.gatherer.surface(segment.sentence(previous), Context()).voices.context
 
     def _analyses(self, pending: Sequence[tuple[Document, list[Seen]]]) -> Iterator[Analysis]:
-        gathered = iter(self.gather([s for _, seen in pending for s in seen]))
+        gathered = iter(self._gathered([s for _, seen in pending for s in seen]))
         for document, seen in pending:
             verdicts = tuple(self.decide(g, document) for g in islice(gathered, len(seen)))
             yield Analysis(document, verdicts)
 
     def decide(self, gathered: Gathered, document: Document | None = None) -> Verdict:
         """The verdict of one sentence from its evidence."""
+        if self.engine == "model":  # words alone: nothing of it needs a tree, whoever made one
+            gathered = Gathered(gathered.seen, gathered.seen.voices, (), parsed=True)
         answers = self._answers(gathered)
         voice, speaker = self._voice(gathered, answers)
         label = decide.label(answers.frame, answers.opinion, self.labels)
         shares = decide.probabilities(answers.frames, answers.p_opinion, self.labels)
-        verdict = Verdict(
+        unparsed = gathered.seen.wants_tree and not gathered.parsed
+        return Verdict(
             sentence=gathered.seen.sentence,
             label=label,
             own_label=decide.own_label(answers.frame, answers.opinion, voice, self.labels),
@@ -195,7 +204,7 @@ class Classifier:
             opinion=answers.opinion,
             voice=voice,
             speaker=speaker,
-            reason="",
+            reason=reason(self.rulebook, answers, voice, speaker, unparsed=unparsed),
             evidence=answers.evidence,
             engine=self.engine,
             versions=self.versions,
@@ -203,8 +212,6 @@ class Classifier:
             document=None if document is None else document.name,
             meta={} if document is None else document.meta,
         )
-        unparsed = gathered.seen.wants_tree and not gathered.parsed
-        return replace(verdict, reason=reason(verdict, self.rulebook, unparsed=unparsed))
 
     def _voice(self, gathered: Gathered, answers: Answers) -> tuple[Voice, Any]:
         if answers.frame != NO_FRAME:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from stance.evidence import Evidence, Verdict
+from collections.abc import Sequence
+
+from stance.decide import Answers
+from stance.evidence import Evidence, Speaker
 from stance.labels import NO_FRAME, TESTS, Voice
 from stance.rulebook import Rulebook
 
@@ -13,44 +16,53 @@ _VOICES = {
 }
 
 
-def reason(verdict: Verdict, rulebook: Rulebook, *, unparsed: bool = False) -> str:
+def reason(
+    rulebook: Rulebook,
+    answers: Answers,
+    voice: Voice,
+    speaker: Speaker | None,
+    *,
+    unparsed: bool = False,
+) -> str:
     """A readable sentence from the answers and the evidence; it adds no fact of its own.
 
     ``unparsed``: rules on trees could have said something, but the sentence was too long for a tree.
     """
-    answer = _answer(verdict, rulebook)
+    answer = _answer(rulebook, answers, voice, speaker)
     return f"{answer}; too long for a tree: rules on trees were not tried" if unparsed else answer
 
 
-def _answer(verdict: Verdict, rulebook: Rulebook) -> str:
-    names = {side.id: side.name for side in rulebook.sides}
-    lost = [e for e in verdict.evidence if not e.counted and e.effect == "frame"]
-    if verdict.frame != NO_FRAME:
-        counted = [
-            e for e in verdict.evidence if e.counted and e.effect == "frame" and e.side == verdict.frame
-        ]
+def _answer(rulebook: Rulebook, answers: Answers, voice: Voice, speaker: Speaker | None) -> str:
+    evidence = answers.evidence
+    if answers.frame != NO_FRAME:
+        counted = [e for e in evidence if e.counted and e.effect == "frame" and e.side == answers.frame]
         deciding = max(counted, key=lambda e: (e.kind != "model", e.weight, -e.start), default=None)
-        text = f"carries {names[verdict.frame]}'s frame {_voice(verdict)}"
+        name = next(side.name for side in rulebook.sides if side.id == answers.frame)
+        text = f"carries {name}'s frame {_voice(voice, speaker)}"
         if deciding is not None:
             text += f": “{_short(deciding.text)}” {_because(deciding)}"
-        return text + _but(lost)
-    if verdict.opinion:
-        cues = [e for e in verdict.evidence if e.counted and e.effect == "opinion"]
+        return text + _but(_lost(evidence))
+    if answers.opinion:
+        cues = [e for e in evidence if e.counted and e.effect == "opinion"]
         text = "no frame of either side; opinion"
         if cues:
             best = max(cues, key=lambda e: (e.kind != "model", e.weight, -e.start))
             text += f": “{_short(best.text)}” {_because(best)}"
-        return text + _but(lost)
-    cues = [e for e in verdict.evidence if not e.counted]
+        return text + _but(_lost(evidence))
+    cues = [e for e in evidence if not e.counted]
     if cues:
         return "no frame and no opinion that counts" + _but(cues)
     return "no rule found a frame of either side or an opinion"
 
 
-def _voice(verdict: Verdict) -> str:
-    text = _VOICES[verdict.voice]
-    if verdict.speaker is not None and verdict.speaker.text:
-        text += f" of {verdict.speaker.text} ({verdict.speaker.side})"
+def _lost(evidence: Sequence[Evidence]) -> list[Evidence]:
+    return [e for e in evidence if not e.counted and e.effect == "frame"]
+
+
+def _voice(voice: Voice, speaker: Speaker | None) -> str:
+    text = _VOICES[voice]
+    if speaker is not None and speaker.text:
+        text += f" of {speaker.text} ({speaker.side})"
     return text
 
 
@@ -59,7 +71,7 @@ def _because(piece: Evidence) -> str:
     return f"({test}{piece.because})"
 
 
-def _but(pieces: list[Evidence]) -> str:
+def _but(pieces: Sequence[Evidence]) -> str:
     if not pieces:
         return ""
     shown = ", ".join(f"“{_short(e.text)}” ({e.not_counted})" for e in pieces[:3])
