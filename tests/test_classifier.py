@@ -199,4 +199,4 @@ def test_a_sentence_too_long_for_a_tree_says_so(classifier: Classifier) -> None:
     long = "The occupiers were accused by Peskov of shelling the town, " + "and a bridge, " * 400 + "he said."
     (before,), (after,) = (list(classifier.classify_sentences([text])) for text in (short, long))
     assert "too long for a tree" not in before.reason
-    assert "too long for a tree" in after.reason
+    assert ("too long for a tree" in after.reason) is (classifier.engine != "model")  # which asks for none
