@@ -18,13 +18,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stance.document import Document, Sentence
 from stance.errors import StanceError
@@ -34,8 +34,29 @@ if TYPE_CHECKING:
 
     from stance.classifier import Classifier
 
-Work = Document | Sentence
-Records = list[dict[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A single sentence, and what its record is to say in place of what it would: an id that is a number,
+    where it comes from."""
+
+    sentence: Sentence
+    more: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.sentence.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Row, (self.sentence, self.more)
+
+
+Work = Document | Sentence | Row
+# The characters of JSON lines; None: records instead.
+Lines = Literal["utf-8", "ascii"] | None
+# What came of one item: its records, or each as a line of JSON where the setup wants lines.
+Records = list[dict[str, Any]] | list[str]
 
 # A batch is closed at so many characters or items: a second of work, more or less.
 BATCH_CHARS: Final = 60_000
@@ -63,7 +84,8 @@ class Setup:
     """What a worker needs to build the classifier, and what that must then be.
 
     ``versions`` are those of the process that hands out the work; a worker with other rules, another model
-    or another pipeline would give other answers and is refused.
+    or another pipeline would give other answers and is refused. With ``lines``, records come as lines of
+    JSON in these characters: made where there are many processes and not where there is one.
     """
 
     engine: str
@@ -72,6 +94,7 @@ class Setup:
     model: str | None = None
     abstain_below: float = 0.0
     versions: tuple[tuple[str, str | None], ...] = ()
+    lines: Lines = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +135,55 @@ class Batch:
 # -- the work --------------------------------------------------------------------------------------------
 
 
-def label(classifier: Classifier, items: Sequence[Work], start: int = 0) -> list[Records]:
+def label(
+    classifier: Classifier,
+    items: Sequence[Work],
+    start: int = 0,
+    lines: Lines = None,
+) -> list[Records]:
     """The records of each item. ``start``: the index of the first, if they are single sentences."""
-    if items and isinstance(items[0], Document):
-        documents = [item for item in items if isinstance(item, Document)]
-        return [[verdict.to_dict() for verdict in analysis] for analysis in classifier.stream(documents)]
-    sentences = [item for item in items if isinstance(item, Sentence)]
-    verdicts = classifier.classify_sentences(sentences)
-    return [[verdict.to_dict() | {"index": start + i}] for i, verdict in enumerate(verdicts)]
+    return [records for _, records in _labelled(items, classifier, start, lines)]
+
+
+def _labelled(
+    items: Iterable[Work], classifier: Classifier, start: int, lines: Lines
+) -> Iterator[tuple[Work, Records]]:
+    """Each item with its records, as soon as it is done."""
+    stream = iter(items)
+    head = next(stream, None)
+    if head is None:
+        return
+    if isinstance(head, Document):
+        documents = (item for item in chain([head], stream) if isinstance(item, Document))
+        for analysis in classifier.stream(documents):
+            yield analysis.document, _written([verdict.to_dict() for verdict in analysis], lines)
+        return
+    waiting: deque[Work] = deque()  # those that the classifier has taken in already
+    sentences = _sentences(chain([head], stream), waiting)
+    for index, verdict in enumerate(classifier.classify_sentences(sentences), start):
+        item = waiting.popleft()
+        more = item.more if isinstance(item, Row) else {}
+        yield item, _written([{**verdict.to_dict(), "index": index, **more}], lines)
+
+
+def _sentences(items: Iterable[Work], waiting: deque[Work]) -> Iterator[Sentence]:
+    for item in items:
+        if not isinstance(item, Document):
+            waiting.append(item)
+            yield item.sentence if isinstance(item, Row) else item
+
+
+def _written(records: list[dict[str, Any]], lines: str | None) -> Records:
+    return records if lines is None else [dumped(record, lines == "ascii") for record in records]
+
+
+def dumped(record: Mapping[str, Any], ascii_only: bool) -> str:
+    """A record as a line of JSON, without its end."""
+    return (_ASCII if ascii_only else _UTF8).encode(record)
+
+
+_ASCII: Final = json.JSONEncoder(ensure_ascii=True)
+_UTF8: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 _BUILT: dict[Setup, Classifier] = {}
@@ -161,9 +225,9 @@ def _load(setup: Setup) -> Classifier:
     return classifier
 
 
-def label_batch(setup: Setup, items: Sequence[Work], start: int) -> list[Records]:
+def label_batch(setup: Setup, items: Sequence[Work], start: int = 0) -> list[Records]:
     """The function that every engine runs: plain values in, plain values out."""
-    return label(built(setup), items, start)
+    return label(built(setup), items, start, setup.lines)
 
 
 # -- batches and order -----------------------------------------------------------------------------------
@@ -186,8 +250,12 @@ def batches(items: Iterable[Work], first: int = 0) -> Iterator[Batch]:
 
 def name_of(item: Work) -> str:
     """How a message calls an item: its name, or the beginning of its text."""
-    name = item.name if isinstance(item, Document) else item.id
+    name = item.name if isinstance(item, Document) else _sentence(item).id
     return name or f"“{' '.join(item.text.split())[:60]}…”"
+
+
+def _sentence(item: Sentence | Row) -> Sentence:
+    return item.sentence if isinstance(item, Row) else item
 
 
 class _Order:
@@ -225,7 +293,7 @@ def run(
     """Every item with its records, in order.
 
     Args:
-        items: documents, or single sentences; not both.
+        items: documents, or single sentences (with or without more); not both.
         classifier: the one of this process, built from ``setup``.
         setup: how a worker builds the same.
         jobs: local processes. Short work is done in this one, whatever their number.
@@ -238,7 +306,7 @@ def run(
     if scheduler is not None:
         return on_dask(items, setup, scheduler, first)
     if jobs <= 1:
-        return serial(items, classifier, first)
+        return serial(items, classifier, first, setup.lines)
     stream = iter(items)
     held, size = [], 0
     for item in stream:
@@ -246,23 +314,14 @@ def run(
         size += len(item.text)
         if size >= WORTHWHILE_CHARS and len(held) > 1:
             return in_processes(chain(held, stream), classifier, setup, jobs, first)
-    return serial(held, classifier, first)
+    return serial(held, classifier, first, setup.lines)
 
 
-def serial(items: Iterable[Work], classifier: Classifier, first: int = 0) -> Iterator[Done]:
+def serial(
+    items: Iterable[Work], classifier: Classifier, first: int = 0, lines: Lines = None
+) -> Iterator[Done]:
     """All in this process, each as soon as it is done."""
-    stream = iter(items)
-    head = next(stream, None)
-    if head is None:
-        return
-    if isinstance(head, Document):
-        documents = (item for item in chain([head], stream) if isinstance(item, Document))
-        for analysis in classifier.stream(documents):
-            yield analysis.document, [verdict.to_dict() for verdict in analysis]
-        return
-    sentences = (item for item in chain([head], stream) if isinstance(item, Sentence))
-    for index, verdict in enumerate(classifier.classify_sentences(sentences), first):
-        yield verdict.sentence, [verdict.to_dict() | {"index": index}]
+    return _labelled(items, classifier, first, lines)
 
 
 # -- local processes -------------------------------------------------------------------------------------
@@ -419,7 +478,7 @@ def _work(
         # Read ahead: neither end ever waits for the other to read while it writes.
         threading.Thread(target=_read, args=(pipe, given), daemon=True).start()
         while (batch := given.get()) is not None:
-            pipe.send(("records", label(loaded, *batch)))
+            pipe.send(("records", label(loaded, *batch, setup.lines)))
     except OSError:
         pass
     except StanceError as fault:

@@ -10,26 +10,27 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import click
 
 from stance.cli import loading, options
 from stance.cli.progress import Progress
 from stance.cli.root import StanceCommand, complain
-from stance.document import Document, Sentence
+from stance.document import Document
 from stance.errors import StanceError
-from stance.sinks import ENDINGS, FILE_FORMATS, FORMATS, SinkOptions, check_available, open_sink
+from stance.sinks import ENDINGS, FILE_FORMATS, FORMATS, Sink, SinkOptions, check_available, open_sink
 from stance.sinks.files import OutputFile, chained, is_complete
+from stance.sinks.jsonl import JsonlSink
 from stance.sources.formats import FORMATS as INPUT_FORMATS
 from stance.sources.items import META_FIELDS, UNITS, Fault, Item, ReadOptions, Single, Skipped
 
 if TYPE_CHECKING:
     from stance.classifier import Classifier
-    from stance.executors import Setup
+    from stance.executors import Lines, Records, Row, Setup
 
 FAULTY: Final = 1
 _COLUMNS: Final = ("prev", "name", *META_FIELDS)
@@ -173,8 +174,8 @@ def run(request: Request) -> int:
         items = watched(inputs(request, reading), count, progress)
         if request.output is None:
             sink = open_sink(form, _stdout(), sink_options(request, form))
-            for records, _ in labelled(classifier, items, request.unit, count, progress, request):
-                sink.write(records)
+            for records, _ in labelled(classifier, items, request.unit, count, progress, request, form):
+                _write(sink, records)
             sink.finish()
         else:
             _write_file(request, form, classifier, items, count, progress)
@@ -194,8 +195,8 @@ def _write_file(
     if target.exists() and not target.is_file() and not target.is_dir():  # /dev/stdout, a named pipe
         with target.open("wb") as stream:
             sink = open_sink(form, stream, sink_options(request, form))
-            for records, _ in labelled(classifier, items, request.unit, count, progress, request):
-                sink.write(records)
+            for records, _ in labelled(classifier, items, request.unit, count, progress, request, form):
+                _write(sink, records)
             sink.finish()
         return
     output = OutputFile(target, _job(request, form, classifier), resume=request.resume)
@@ -204,9 +205,11 @@ def _write_file(
         sink = open_sink(
             form, output.stream, replace(sink_options(request, form), fresh=not output.stream.tell())
         )
-        made = labelled(classifier, items, request.unit, count, progress, request, output.start.inputs)
+        made = labelled(
+            classifier, items, request.unit, count, progress, request, form, output.start.inputs
+        )
         for records, source in made:
-            sink.write(records)
+            _write(sink, records)
             chain = chained(chain, *_identity(source))
             output.done(chain)
         sink.finish()
@@ -216,6 +219,13 @@ def _write_file(
         if isinstance(stopped, KeyboardInterrupt | OSError):
             complain(f"{target}: not complete; the same command with --resume goes on where this one stopped")
         raise
+
+
+def _write(sink: Sink, records: Records) -> None:
+    if isinstance(sink, JsonlSink):
+        sink.write_lines(cast("list[str]", records))
+    else:
+        sink.write(cast("list[dict[str, Any]]", records))
 
 
 def _skip(items: Iterator[Document | Single], output: OutputFile) -> str:
@@ -281,26 +291,28 @@ def labelled(
     count: Count,
     progress: Progress,
     request: Request | None = None,
+    form: str = "text",
     first: int = 0,
-) -> Iterator[tuple[Sequence[dict[str, Any]], Document | Single]]:
+) -> Iterator[tuple[Records, Document | Single]]:
     """The records of each document (or single sentence) and what they were made from, in order.
 
-    Where the work is done, the request says; without one, here. ``first``: inputs that an earlier run did.
+    Where the work is done, the request says; without one, here. ``form``: what is written; lines of JSON
+    are made where the work is done. ``first``: inputs that an earlier run did.
     """
     from stance import executors
 
     waiting: deque[Document | Single] = deque()
 
-    def work() -> Iterator[Document | Sentence]:
+    def work() -> Iterator[executors.Work]:
         for item in items:
             if isinstance(item, Single) == (unit == "sentence"):
                 waiting.append(item)
-                yield item.sentence if isinstance(item, Single) else item
+                yield _row(item) if isinstance(item, Single) else item
 
     if request is None:
         made = executors.serial(work(), classifier)
     else:
-        setup = _setup(request, classifier)
+        setup = _setup(request, form, classifier)
         made = executors.run(
             work(), classifier, setup, jobs=request.jobs, scheduler=request.scheduler, first=first
         )
@@ -312,18 +324,19 @@ def labelled(
                 complain(f"{records.name}: {records.message}")
             yield [], source
             continue
-        if isinstance(source, Single):
-            records = [_named(record, source) for record in records]
         count.documents += 1
         count.sentences += len(records)
         progress.advance(len(records))
         yield records, source
 
 
-def _setup(request: Request, classifier: Classifier) -> Setup:
-    """How a worker builds the same classifier."""
+def _setup(request: Request, form: str, classifier: Classifier) -> Setup:
+    """How a worker builds the same classifier and gives the same records."""
     from stance.executors import Setup
 
+    lines: Lines = None
+    if form == "jsonl" or form in FILE_FORMATS:  # those are made from lines
+        lines = "ascii" if sink_options(request, form).ascii_json else "utf-8"
     return Setup(
         request.engine,
         _absolute(request.rules),
@@ -331,6 +344,7 @@ def _setup(request: Request, classifier: Classifier) -> Setup:
         _absolute(request.model),
         request.abstain_below,
         tuple(classifier.versions.to_dict().items()),
+        lines,
     )
 
 
@@ -338,12 +352,12 @@ def _absolute(folder: str | None) -> str | None:
     return None if folder is None else os.path.abspath(folder)
 
 
-def _named(record: dict[str, Any], single: Single) -> dict[str, Any]:
+def _row(single: Single) -> Row:
     """The id as it came, whatever its type, and what the row says of its source."""
-    if single.id is not None:
-        record["id"] = single.id
-    record["meta"] = dict(single.meta)
-    return record
+    from stance.executors import Row
+
+    more: dict[str, Any] = {} if single.id is None else {"id": single.id}
+    return Row(single.sentence, {**more, "meta": dict(single.meta)})
 
 
 def conclude(count: Count) -> int:

@@ -137,6 +137,7 @@ def _label(
         items = classify.watched(read(names, ReadOptions()) if names else iter(documents()), count, line)
         for records, _ in classify.labelled(classifier, items, "document", count, line):
             for record in records:
+                assert isinstance(record, dict)  # no lines were asked for
                 gatherer.add(record)
     if count.faults:
         gatherer.notes.append(f"{count.faults:,} inputs could not be read.")

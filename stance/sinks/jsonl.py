@@ -18,7 +18,11 @@ class JsonlSink:
 
     def write(self, records: Sequence[Record]) -> None:
         """Write a line for each record."""
-        text = "".join(json.dumps(record, ensure_ascii=self._ascii) + "\n" for record in records)
+        self.write_lines([json.dumps(record, ensure_ascii=self._ascii) for record in records])
+
+    def write_lines(self, lines: Sequence[str]) -> None:
+        """Write records that are lines of JSON already."""
+        text = "".join([line + "\n" for line in lines])
         self._stream.write(text.encode("utf-8", "replace"))
         self._stream.flush()
 

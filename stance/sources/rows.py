@@ -42,8 +42,12 @@ def item(row: Mapping[str, Any], place: str, index: int, options: ReadOptions) -
 
 def meta_of(row: Mapping[str, Any], options: ReadOptions) -> dict[str, str | None]:
     """The fields of `meta` that the row gives, as text."""
-    found = {name: _text(_value(row, name, options)) for name in META_FIELDS}
-    return {name: value for name, value in found.items() if value}
+    found: dict[str, str | None] = {}
+    for name in META_FIELDS:
+        value = _value(row, name, options)
+        if value is not None and (words := _text(value)):
+            found[name] = words
+    return found
 
 
 def _single(row: Mapping[str, Any], text: str, place: str, index: int, options: ReadOptions) -> Item:
@@ -72,7 +76,11 @@ def _value(row: Mapping[str, Any], field: str, options: ReadOptions) -> Any:
     chosen = options.columns.get(field)
     if chosen is not None:
         return row.get(chosen)
-    return next((row[name] for name in ALIASES[field] if row.get(name) is not None), None)
+    for name in ALIASES[field]:
+        value = row.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def _text(value: Any) -> str:
