@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import sys
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,20 +26,24 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from stance import model as models
+from stance import segment
 from stance.classifier import BATCH_SENTENCES, Classifier
 from stance.decide import POLICY, by_rules, kept, probabilities
 from stance.decide import label as decided_label
 from stance.errors import StanceError
 from stance.evaluate import Answer, score
+from stance.gather import Gathered
 from stance.gold import Labelled, read
 from stance.labels import NO_FRAME, Label
 from stance.phrases import WORD, lower
 from stance.version import __version__
+from stance.voice import Context
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Values = Mapping[str, float]
 Progress = Callable[[str], None]
-Weights = dict[str, tuple[float, float, float, float]]
+Row = tuple[float, float, float, float]  # none, side 0, side 1, opinion
+Weights = dict[str, Row]
 
 MIN_ARTICLES: Final = 3
 FOLDS: Final = 5
@@ -60,6 +65,9 @@ class Options:
     opinion_weight: float = 1.0
     min_articles: int = MIN_ARTICLES
     smooth: float = 2.0
+    taught_l2: float = 5.0
+    taught_gold: float = 4.0  # what a labelled sentence counts beside one that a teacher labelled
+    taught_articles: int = 20
     stages: int = 2
     seed: int = 0
 
@@ -288,23 +296,28 @@ def scores(weights: Weights, values: Values) -> tuple[float, float, float, float
 
 
 _LINKS: Final = ("z:none", "z:{0}", "z:{1}", "z:opinion")
+_TAUGHT_LINKS: Final = ("t:none", "t:{0}", "t:{1}", "t:opinion")
 
 
-def _with_links(values: Values, z: tuple[float, float, float, float]) -> dict[str, float]:
-    return {**values, **dict(zip(_LINKS, z, strict=True))}
+def _linked(values: Values, links: Sequence[str], z: Row) -> dict[str, float]:
+    return {**values, **dict(zip(links, z, strict=True))}
 
 
-def fold_in(first: Weights, second: Weights) -> Weights:
-    """One table of weights: the second stage's, and the first stage's seen through its links."""
-    links = [second.pop(name, (0.0, 0.0, 0.0, 0.0)) for name in _LINKS]
+def fold_in(firsts: Sequence[tuple[Weights, Sequence[str]]], second: Weights) -> Weights:
+    """One table of weights: the second stage's, and those of each first stage seen through its links."""
     result: Weights = {}
-    for name, row in first.items():
-        a, b, c, d = (sum(row[j] * links[j][k] for j in range(4)) for k in range(4))
-        result[name] = (a, b, c, d)
+    for first, names in firsts:
+        links = np.array([second.pop(name, (0.0,) * 4) for name in names])
+        for name, row in first.items():
+            result[name] = _sum(result.get(name), np.array(row) @ links)
     for name, row in second.items():
-        old = result.get(name, (0.0, 0.0, 0.0, 0.0))
-        result[name] = (old[0] + row[0], old[1] + row[1], old[2] + row[2], old[3] + row[3])
+        result[name] = _sum(result.get(name), np.array(row))
     return result
+
+
+def _sum(known: Row | None, more: Array) -> Row:
+    none, first, second, opinion = map(float, more if known is None else more + np.array(known))
+    return none, first, second, opinion
 
 
 def fit_weights(
@@ -314,8 +327,9 @@ def fit_weights(
     *,
     hybrid: bool,
     vectors: Vectors | None = None,
+    taught: Weights | None = None,
 ) -> Weights:
-    """The whole table of weights from examples; for the hybrid in two stages."""
+    """The whole table of weights from examples; for the hybrid, or beside a teacher, in two stages."""
     goal = targets(examples, sides)
     names = vocabulary(examples, options.min_articles)
     if hybrid and options.stages == 1:
@@ -325,20 +339,23 @@ def fit_weights(
     first = fit_linear(
         [e.first for e in examples], goal, names, options.word_c, options.opinion_c, options, vectors
     )
-    if not hybrid:
+    if not hybrid and taught is None:
         return first
     weigh = [i for i, e in enumerate(examples) if e.weigh]
     if len(weigh) < FOLDS:
         raise StanceError(
             "too few sentences to weigh rule evidence; give data from which no rule was written"
         )
-    z = _out_of_fold_scores(examples, sides, options, weigh, vectors)
-    rows = [_with_links(examples[i].second, z[n]) for n, i in enumerate(weigh)]
     chosen = [examples[i] for i in weigh]
-    counts = Counter(min(n, models.mirror(n)) for e in chosen for n in e.second)
-    kept = [name for name, count in counts.items() if count >= 2] + list(_LINKS)
+    links = [*_LINKS, *(_TAUGHT_LINKS if taught is not None else ())]
+    rows = []
+    for example, z in zip(chosen, _out_of_fold_scores(examples, sides, options, weigh, vectors), strict=True):
+        row = _linked(example.second if hybrid else {}, _LINKS, z)
+        rows.append(row if taught is None else _linked(row, _TAUGHT_LINKS, scores(taught, example.first)))
+    counts = Counter(min(n, models.mirror(n)) for e in chosen for n in (e.second if hybrid else ()))
+    kept = [name for name, count in counts.items() if count >= 2] + links
     second = fit_linear(rows, targets(chosen, sides), kept, options.rule_c, options.rule_c, options)
-    return fold_in(first, second)
+    return fold_in([(first, _LINKS), *([(taught, _TAUGHT_LINKS)] if taught is not None else [])], second)
 
 
 def _out_of_fold_scores(
@@ -364,6 +381,131 @@ def _out_of_fold_scores(
     return z
 
 
+# -- what a teacher labelled -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Sentences with the shares that a larger model, the teacher, gives to each answer.
+
+    ``rows`` holds features of words and surface (sentences, names), ``frames`` the shares of no frame and of
+    the two sides (sentences, 3), ``opinions`` those of an opinion (sentences,).
+    """
+
+    names: tuple[str, ...]
+    rows: csr_matrix
+    articles: tuple[str, ...]
+    frames: Array
+    opinions: Array
+
+
+def read_taught(classifier: Classifier, path: Path, progress: Progress) -> Taught:
+    """Read lines of JSON: ``article``, ``text``, ``frames`` (shares of none and of each side), ``opinion``.
+
+    Raises:
+        StanceError: a line is not of that shape; the message names file and line.
+    """
+    column: dict[str, int] = {}
+    data, indices, starts = array("d"), array("i"), [0]
+    articles, frames, opinions = [], [], []
+    slot = models.slots(classifier.sides)
+    for number, (article, text, row) in enumerate(_lines(path), 1):
+        try:
+            shares = [float(row["frames"][name]) for name in (NO_FRAME, *classifier.sides)]
+            opinion = float(row["opinion"])
+            if not all(0.0 <= share <= 1.0 for share in (*shares, opinion)) or abs(sum(shares) - 1) > 0.01:
+                raise ValueError("shares lie between 0 and 1, and those of the frames sum to 1")
+        except (ValueError, LookupError, TypeError) as error:
+            raise StanceError(f"{path}:{number}: needs 'frames' and 'opinion' as shares ({error})") from None
+        seen = classifier.gatherer.surface(segment.sentence(text), Context())
+        bare = Gathered(seen, seen.voices, (), False)
+        for name, value in (models.word_features(bare, slot) | models.surface_features(bare, slot)).items():
+            if name.partition(" ")[0] not in models.SMOOTH_KEYS:  # so many sentences need no smoothing
+                indices.append(column.setdefault(name, len(column)))
+                data.append(value)
+        starts.append(len(indices))
+        articles.append(article)
+        frames.append(shares)
+        opinions.append(opinion)
+        if number % 20_000 == 0:
+            progress(f"features {number}")
+    if not articles:
+        raise StanceError(f"{path}: holds no sentence; give lines with 'text', 'frames' and 'opinion'")
+    found = (np.frombuffer(data), np.frombuffer(indices, dtype=np.int32), np.array(starts))
+    rows = csr_matrix(found, shape=(len(articles), len(column)))
+    return Taught(tuple(column), rows, tuple(articles), np.array(frames), np.array(opinions))
+
+
+def fit_taught(
+    taught: Taught, read: Sequence[Example], sides: Sequence[str], options: Options, progress: Progress
+) -> Weights:
+    """Weights of words and surface that answer as the teacher does (distillation, Hinton et al. 2015).
+
+    The labelled sentences of ``read`` stand beside the taught ones, and count more.
+    """
+    known = _in_articles(taught, options.taught_articles)
+    table = Table(known)
+    goal = targets(read, sides)
+    own = [e.first for e in read]
+    straight = vstack([_columns(taught, table, mirror=False), table.matrix(own)])
+    swapped = vstack([_columns(taught, table, mirror=True), table.matrix(own, mirror=True)])
+    x = vstack([straight, swapped]).tocsr().astype(np.float32)
+    weight = np.concatenate([np.ones(len(taught.opinions)), np.full(len(read), options.taught_gold)])
+    weight = np.concatenate([weight, weight])
+    shares = np.vstack([taught.frames, np.eye(3)[goal.frame.astype(int)]])
+    progress("learning frames from the teacher")
+    frame = _fit_shares(x, np.vstack([shares, shares[:, [0, 2, 1]]]), weight, options.taught_l2)
+    yes = np.concatenate([taught.opinions, goal.opinion.astype(float)])
+    yes = np.concatenate([yes, yes])
+    progress("learning opinions from the teacher")
+    opinion = _fit_shares(x, np.column_stack([1 - yes, yes]), weight, options.taught_l2)
+    frame -= frame.mean(axis=1, keepdims=True)
+    return symmetric(table, frame.T, opinion[:, 1] - opinion[:, 0])
+
+
+def _in_articles(taught: Taught, least: int) -> list[str]:
+    """Names of features that stand in at least so many articles."""
+    number = {name: i for i, name in enumerate(dict.fromkeys(taught.articles))}
+    of_row = np.array([number[name] for name in taught.articles])
+    cells = taught.rows.tocoo()
+    pairs = np.unique(cells.col.astype(np.int64) * len(number) + of_row[cells.row])
+    counts = np.bincount(pairs // len(number), minlength=len(taught.names))
+    return [name for name, count in zip(taught.names, counts, strict=True) if count >= least]
+
+
+def _columns(taught: Taught, table: Table, *, mirror: bool) -> csr_matrix:
+    """The taught rows in the columns of a table."""
+    names = map(models.mirror, taught.names) if mirror else taught.names
+    place = np.array([table.column.get(name, -1) for name in names])
+    cells = taught.rows.tocoo()
+    kept = place[cells.col] >= 0
+    found = (cells.data[kept], (cells.row[kept], place[cells.col[kept]]))
+    return csr_matrix(found, shape=(taught.rows.shape[0], len(table.names)))
+
+
+def _fit_shares(x: csr_matrix, shares: Array, weight: Array, l2: float, iterations: int = 60) -> Array:
+    """Softmax regression on shares instead of answers, (columns, classes); scikit-learn has none."""
+    from scipy.optimize import minimize
+
+    size = (x.shape[1], shares.shape[1])
+    turned = x.T.tocsr()
+    goal, each = shares.astype(np.float32), weight.astype(np.float32)[:, None]
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        w = flat.reshape(size)
+        logits = x @ w.astype(np.float32)
+        logits -= logits.max(axis=1, keepdims=True)
+        odds = np.exp(logits)
+        whole = odds.sum(axis=1, keepdims=True)
+        value = -float((each * goal * (logits - np.log(whole))).sum(dtype=np.float64))
+        slope = turned @ (each * (odds / whole - goal))
+        return value + l2 / 2 * float(flat @ flat), (slope.astype(float) + l2 * w).ravel()
+
+    start = np.zeros(size[0] * size[1])
+    result: Array = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations}).x
+    return result.reshape(size)
+
+
 # -- the decision ----------------------------------------------------------------------------------------
 
 
@@ -375,6 +517,7 @@ def out_of_fold(
     hybrid: bool,
     progress: Progress,
     vectors: Vectors | None = None,
+    taught: Weights | None = None,
 ) -> tuple[list[int], list[tuple[float, float, float, float]]]:
     """Scores of the weighing sentences (of all if none weighs) from models that never saw their article."""
     held_out = [i for i, e in enumerate(examples) if e.weigh] or list(range(len(examples)))
@@ -384,7 +527,7 @@ def out_of_fold(
         progress(f"cross-validation {number}/{FOLDS}")
         out = {examples[held_out[n]].gold.article for n in held}
         rest = [e for e in examples if e.gold.article not in out]
-        weights = fit_weights(rest, sides, options, hybrid=hybrid, vectors=vectors)
+        weights = fit_weights(rest, sides, options, hybrid=hybrid, vectors=vectors, taught=taught)
         for n in held:
             example = examples[held_out[n]]
             result[n] = scores(weights, {**example.first, **(example.second if hybrid else {})})
@@ -453,6 +596,18 @@ def thresholds(
     return {"frame_threshold": round(float(framed), 2), "opinion_threshold": round(float(opined), 2)}
 
 
+def _rounded(weights: Weights) -> Weights:
+    """Five digits, and to the last of them what belongs to neither side weighs the same for both."""
+    result: Weights = {}
+    for name, row in weights.items():
+        twin = models.mirror(name)
+        none, first, second, opinion = (round(value, 5) for value in row)
+        if name <= twin:
+            result[name] = (none, first, first if name == twin else second, opinion)
+            result[twin] = (none, result[name][2], first, opinion)
+    return result
+
+
 def _refuse_one_answer(examples: Sequence[Example]) -> None:
     """Each question needs sentences of either answer (one side's frames, mirrored, teach the other's too)."""
     framed = {e.gold.frame not in (None, NO_FRAME) for e in examples}
@@ -474,6 +629,7 @@ def train(
     options: Options,
     progress: Progress,
     vectors: Vectors | None = None,
+    taught: Weights | None = None,
 ) -> tuple[Weights, dict[str, Any]]:
     """Weights and the numbers of the decision, with figures out of fold.
 
@@ -488,7 +644,8 @@ def train(
             f"the sentences to weigh evidence on come from {len(articles)} articles; "
             f"{FOLDS} are needed, told apart by the field 'article'"
         )
-    indices, raw = out_of_fold(examples, sides, options, hybrid=hybrid, progress=progress, vectors=vectors)
+    more: dict[str, Any] = {"vectors": vectors, "taught": taught}
+    indices, raw = out_of_fold(examples, sides, options, hybrid=hybrid, progress=progress, **more)
     held = [examples[i] for i in indices]
     z = np.array(raw)
     goal = targets(held, sides)
@@ -499,10 +656,8 @@ def train(
     drawn = [e for e, n in zip(held, natural, strict=True) if n]
     decision |= thresholds(z[natural], drawn, decision, sides, hybrid=hybrid)
     progress("fitting the weights that ship")
-    weights = fit_weights(examples, sides, options, hybrid=hybrid, vectors=vectors)
-    rounded = {
-        name: (round(a, 5), round(b, 5), round(c, 5), round(d, 5)) for name, (a, b, c, d) in weights.items()
-    }
+    weights = fit_weights(examples, sides, options, hybrid=hybrid, **more)
+    rounded = _rounded(weights)
     kept = {name: row for name, row in rounded.items() if any(abs(v) >= 0.001 for v in row)}
     return kept, {
         "engine": engine,
@@ -602,6 +757,7 @@ def run(
     data: Sequence[Path],
     weigh: Sequence[Path],
     unlabelled: Path | None,
+    taught: Path | None = None,
     engine: str,
     out: Path,
     options: Options,
@@ -619,10 +775,23 @@ def run(
     if unlabelled is not None:
         progress(f"vectors of words from {unlabelled.name}")
         vectors = learn_vectors(_pairs(unlabelled))
+    lessons = None
+    if taught is not None:
+        progress(f"reading {taught.name}")
+        read_before = [e for e in examples if not e.weigh]
+        lessons = fit_taught(
+            read_taught(classifier, taught, progress), read_before, classifier.sides, options, progress
+        )
     weights, part = train(
-        examples, classifier.sides, engine=engine, options=options, progress=progress, vectors=vectors
+        examples,
+        classifier.sides,
+        engine=engine,
+        options=options,
+        progress=progress,
+        vectors=vectors,
+        taught=lessons,
     )
-    paths = [*data, *weigh, *([unlabelled] if unlabelled else [])]
+    paths = [*data, *weigh, *([unlabelled] if unlabelled else []), *([taught] if taught else [])]
     counts = Counter(e.gold.label.value for e in examples if e.gold.label is not None)
     card = {
         **part,
@@ -646,11 +815,16 @@ def run(
 
 
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    return ((article, text) for article, text, _ in _lines(path))
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Article, text and the whole object of each line."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
-                yield str(row.get("article", number)), str(row["text"])
+                yield str(row.get("article", number)), str(row["text"]), row
             except (ValueError, KeyError, AttributeError) as error:
                 raise StanceError(f"{path}:{number}: needs a JSON object with 'text' ({error})") from None

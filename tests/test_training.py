@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from stance import model, training
+from stance import model, rulebook, training
+from stance.classifier import Classifier
 from stance.cli import cli
 from stance.errors import StanceError
 from stance.gold import Labelled
@@ -80,6 +83,85 @@ def test_swapped_sides_swap_what_is_learnt(trained: tuple[training.Weights, dict
         values = {**example.first, **example.second}
         one, two = linear.predict(values, SIDES), linear.predict(model.mirrored(values), SIDES)
         assert one.frames["kyiv"] == pytest.approx(two.frames["moscow"])
+
+
+def taught(tmp_path: Path, lines: Iterable[object]) -> training.Taught:
+    path = tmp_path / "taught.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    classifier = Classifier(rulebook.load(), engine="rules")
+    return training.read_taught(classifier, path, lambda _: None)
+
+
+def lesson(number: int, text: str, kyiv: float, opinion: float) -> dict[str, object]:
+    frames = {"none": 1 - kyiv, "kyiv": kyiv, "moscow": 0.0}
+    return {"article": f"b{number}", "text": text, "frames": frames, "opinion": opinion}
+
+
+def lessons() -> list[dict[str, object]]:
+    """Zebras go with one side's frame nine times in ten, maple with an opinion."""
+    texts = ("The zebra came", "It snowed", "A maple fell", "Zebra and maple")
+    return [
+        lesson(i, f"{text} on day {i}.", 0.9 * ("ebra" in text), 0.8 * ("maple" in text))
+        for i, text in enumerate(texts * 30)
+    ]
+
+
+def test_words_learn_shares_from_a_teacher(tmp_path: Path) -> None:
+    weights = training.fit_taught(
+        taught(tmp_path, lessons()), [], SIDES, training.Options(taught_l2=0.1), lambda _: None
+    )
+    none, first, second, _ = weights["w:zebra"]
+    assert none < first == second  # no side is named: the word can tell that there is a frame, not whose
+    assert none < weights["w:snowed"][0]
+    assert weights["w:maple"][3] > 0 > weights["w:snowed"][3]
+    for name, (none, first, second, opinion) in weights.items():
+        assert weights[model.mirror(name)] == pytest.approx((none, second, first, opinion))
+
+
+def test_what_a_teacher_said_ends_in_the_one_table(tmp_path: Path) -> None:
+    made = [replace(e, first={**e.first, "w:maple": float(bool(e.gold.opinion))}) for e in examples()]
+    made = [replace(e, first={n: v for n, v in e.first.items() if n != "w:perhaps"}) for e in made]
+    lessons_learnt = training.fit_taught(
+        taught(tmp_path, lessons()), [], SIDES, training.Options(), lambda _: None
+    )
+    for engine in ("hybrid", "model"):
+        weights, card = training.train(
+            made,
+            SIDES,
+            engine=engine,
+            options=training.Options(),
+            progress=lambda _: None,
+            taught=lessons_learnt,
+        )
+        assert "w:snowed" in weights  # known from the teacher alone
+        assert weights["w:maple"][3] > 0
+        linear = model.LinearModel(weights, card, "x")
+        for example in made[:40]:
+            values = {**example.first, **(example.second if engine == "hybrid" else {})}
+            one, two = linear.predict(values, SIDES), linear.predict(model.mirrored(values), SIDES)
+            assert one.frames["kyiv"] == pytest.approx(two.frames["moscow"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"text": "Rain fell."},
+        lesson(1, "Rain fell.", 1.5, 0.0),
+        lesson(1, "Rain fell.", 0.5, float("nan")),
+        {**lesson(1, "Rain fell.", 0.0, 0.0), "frames": {"none": 0.2, "kyiv": 0.2, "moscow": 0.2}},
+        {**lesson(1, "Rain fell.", 0.0, 0.0), "frames": [1, 0, 0]},
+        {"frames": {}, "opinion": 0},
+        [1],
+    ],
+)
+def test_a_line_that_teaches_nothing_is_named(tmp_path: Path, line: object) -> None:
+    with pytest.raises(StanceError, match=r"taught\.jsonl:2: needs "):
+        taught(tmp_path, [lesson(0, "Snow fell.", 0.0, 0.0), line])
+
+
+def test_no_lesson_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StanceError, match="holds no sentence"):
+        taught(tmp_path, [])
 
 
 def test_too_little_to_weigh_is_one_sentence() -> None:

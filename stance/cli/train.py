@@ -41,6 +41,12 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
     "--unlabelled", type=_PATH, help="JSONL (gzip too) with article and text, to smooth words over their use."
 )
 @click.option(
+    "--taught",
+    type=_PATH,
+    help="JSONL (gzip too) with article, text and the shares that a larger model gives to each answer "
+    "('frames', 'opinion'), as models/teacher.py writes them: words learn from these too.",
+)
+@click.option(
     "--engine",
     type=click.Choice(("hybrid", "model")),
     default="hybrid",
@@ -58,6 +64,7 @@ def command(
     data: tuple[Path, ...],
     weigh: tuple[Path, ...],
     unlabelled: Path | None,
+    taught: Path | None,
     engine: str,
     out: Path,
     seed: int,
@@ -70,7 +77,7 @@ def command(
 
     if not data and not weigh:
         raise click.UsageError("give at least one file with --data or --weigh-on")
-    for path in (*data, *weigh, *((unlabelled,) if unlabelled else ())):
+    for path in (*data, *weigh, *filter(None, (unlabelled, taught))):
         if not path.is_file():
             raise StanceError(f"{path}: no such file; check the path")
     _refuse_twice((*data, *weigh))
@@ -80,6 +87,7 @@ def command(
         data=data,
         weigh=weigh,
         unlabelled=unlabelled,
+        taught=taught,
         engine=engine,
         out=out,
         options=training.Options(seed=seed),
