@@ -149,8 +149,14 @@ def test_a_doc_keeps_its_verdicts_on_disk_and_between_processes(blank: Any) -> N
     packed = DocBin(store_user_data=True, docs=[doc]).to_bytes()
     (unpacked,) = DocBin(store_user_data=True).from_bytes(packed).get_docs(blank.vocab)
     assert unpacked[0:2]._.stance.to_dict() == expected[0]
-    (sent,) = blank.pipe([TEXT], n_process=1, batch_size=1)
-    assert [verdict.to_dict() for verdict in sent._.stance] == expected
+
+
+@pytest.mark.parametrize("host", ["blank", "universal"])
+def test_two_processes_label_as_one(host: str, request: pytest.FixtureRequest) -> None:
+    nlp = request.getfixturevalue(host)
+    texts = [f"{TEXT} It was report {i}." for i in range(6)]
+    sent = [doc.user_data["stance"] for doc in nlp.pipe(texts, n_process=2, batch_size=2)]
+    assert sent == [nlp(text).user_data["stance"] for text in texts]
 
 
 def test_a_saved_pipeline_comes_back_with_its_settings(tmp_path: Any, blank: Any) -> None:

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+import stance
 from stance import rulebook, seeds
+from stance.classifier import Classifier
 from stance.lexicon import Lexicon
 
 CODE = """
@@ -43,9 +45,30 @@ def test_batches_processes_and_hash_seeds_change_no_byte() -> None:
     assert digest(1, 1_000, 1) == digest(2, 7, 2) == digest(3, 1, 2)
 
 
-def test_the_order_of_rules_changes_nothing() -> None:
+def turned(book: rulebook.Rulebook) -> rulebook.Rulebook:
+    """The same rules, actors and lists, last ones first."""
+    lists = dict(reversed(book.lists.items()))
+    return replace(book, rules=book.rules[::-1], actors=book.actors[::-1], lists=lists)
+
+
+def test_the_order_of_rules_changes_no_hit() -> None:
     book = rulebook.load()
-    turned = replace(book, rules=book.rules[::-1], actors=book.actors[::-1])
-    one, other = Lexicon(book), Lexicon(turned)
+    one, other = Lexicon(book), Lexicon(turned(book))
     for item in seeds.gold()[:100]:
         assert one.scan(item.text).hits == other.scan(item.text).hits
+
+
+def test_the_order_of_rules_changes_no_record() -> None:
+    one = stance.load("hybrid")
+    other = Classifier(turned(one.rulebook), model=one.model)
+    texts = [item.text for item in seeds.gold()][::4] + [item.text for item in seeds.written()][::20]
+    records = [[v.to_dict() for v in classifier.classify_sentences(texts)] for classifier in (one, other)]
+    assert any(piece["kind"] == "dependency" for record in records[0] for piece in record["evidence"])
+    assert records[0] == records[1]
+
+
+def test_the_size_of_batches_of_documents_changes_no_record() -> None:
+    classifier = stance.load("hybrid")
+    documents = list(seeds.documents())[:3]
+    alone = [[v.to_dict() for v in classifier.classify(document)] for document in documents]
+    assert [[v.to_dict() for v in found] for found in classifier.stream(documents)] == alone

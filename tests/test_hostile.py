@@ -193,6 +193,25 @@ def test_an_output_that_does_not_fit_is_absent(small_disk: Path, tmp_path: Path)
     assert not target.exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limits of this kind on this system")
+def test_an_output_beyond_the_limit_of_files_is_absent(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text((make.CLAIM + "\n") * 200, encoding="utf-8")
+    target = tmp_path / "out.jsonl"
+    shell = f'ulimit -f 64; exec "{sys.executable}" -m stance "$@"'
+    done = subprocess.run(
+        ["sh", "-c", shell, "sh", "classify", "--engine", "rules", "--output", str(target), str(path)],
+        capture_output=True,
+        timeout=300,
+        check=False,
+        cwd=_root(),
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"File too large" in done.stderr
+    assert not target.exists()
+
+
 def _root() -> Path:
     return Path(stance.__file__).parents[1]
 

@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +154,36 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may read everything")
-def test_a_forbidden_file_is_named(tmp_path: Path) -> None:
+@pytest.fixture
+def nobody(tmp_path: Path) -> Iterator[None]:
+    """Somebody without the rights of root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(tmp_path, 65534, 65534)
+    opened = [folder for folder in tmp_path.parents if folder.stat().st_mode & 0o055 == 0]
+    for folder in opened:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder in opened:
+            folder.chmod(folder.stat().st_mode & ~0o011)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no rights of this kind on this system")
+def test_forbidden_files_and_folders_are_named(tmp_path: Path, nobody: None) -> None:
+    write(tmp_path / "b.txt", ENGLISH)
     path = write(tmp_path / "a.txt", ENGLISH)
     path.chmod(0)
     assert "no permission" in only_fault(path).message
+    (tmp_path / "shut").mkdir(mode=0)
+    found = items(tmp_path)
+    assert [item.name for item in found if isinstance(item, Document)] == [str(tmp_path / "b.txt")]
+    faults = [item for item in found if isinstance(item, Fault)]
+    assert {fault.place for fault in faults} == {str(tmp_path / "a.txt"), str(tmp_path / "shut")}
 
 
 def test_a_huge_document_is_refused(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ FILES: Final[Mapping[str, Callable[[], bytes]]] = {
     "bidirectional.txt": _text("\u202eThe occupiers\u202c \u2066fled\u2069 in \u200fpanic\u200e. " * 200),
     "surrogates.txt": _text("The \ud800occupiers\udfff fled in panic. " * 200),
     "combining.txt": _text("The occupiers" + "\u0301" * 50_000 + " fled in panic. " + CLAIM),
+    "nuls.txt": _text("The occu\x00piers\x00 fled in panic.\n" * 200),
+    "nuls-only.txt": _text("\x00" * 1_000_000),
     "nuls.jsonl": _rows(json.dumps({"text": "The occu\x00piers\x00 fled in panic."})),
     "homoglyphs.txt": _text("Рutin sрoke. The оccupiers fled in pаnic. Мoscow sаid sо. " * 200),
     "controls.txt": _text("\x1b]0;title\x07\x1b[2J\x1b[31mThe occupiers\x08\x08 fled\x1b[0m in \x9bpanic. " * 20),
