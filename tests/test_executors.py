@@ -154,11 +154,12 @@ def test_stopping_the_parent_stops_the_workers(tmp_path: Path) -> None:
     """Ctrl-C: exit 130, no traceback, no process left; also when the parent is killed outright."""
     code = textwrap.dedent(
         """
-        import multiprocessing, sys
+        import multiprocessing, signal, sys
         from stance import executors
         from stance.document import Sentence
         from tests.killers import Killer
         executors.WORTHWHILE_CHARS = 100
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
         def endless():
             while True:
                 yield Sentence("One more.", 0, 9)
@@ -173,15 +174,18 @@ def test_stopping_the_parent_stops_the_workers(tmp_path: Path) -> None:
         child = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        assert child.stdout is not None
-        workers = [int(pid) for pid in child.stdout.readline().split()]
-        assert len(workers) == 2
-        child.send_signal(sign)
-        child.wait(30)
-        deadline = time.monotonic() + 30
-        while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(_alive(pid) for pid in workers)
+        try:
+            assert child.stdout is not None
+            workers = [int(pid) for pid in child.stdout.readline().split()]
+            assert len(workers) == 2
+            child.send_signal(sign)
+            child.wait(30)
+            deadline = time.monotonic() + 30
+            while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert not any(_alive(pid) for pid in workers)
+        finally:
+            child.kill()
 
 
 def _alive(pid: int) -> bool:
