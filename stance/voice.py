@@ -61,13 +61,15 @@ _PARTICLES: Final = frozenset(
 # What may come first in a speaker's phrase that stands after its verb, besides a name.
 _NOUN_STARTS: Final = _PARTICLES | frozenset("one another two three four five local this that these".split())
 # A sentence that begins with one of these has its subject after the first comma.
-_SOURCE_WORDS: Final = frozenset("according to as".split())
+_SOURCE_WORDS: Final = frozenset("according to as in from".split())
 _ADJUNCTS: Final = frozenset(
     "in on at after during earlier later meanwhile speaking addressing while as since following asked "
     "commenting when before amid despite although though yesterday today last late early previously "
     "moreover however furthermore additionally also still yet again instead for by with from "
     "under over prior ahead according".split()
 )
+# Words of an office that names no country: "General Staff", "the deputy minister".
+_BARE_WORDS: Final = 3
 # How many tokens a subject may have where nothing else ends it.
 _SUBJECT_WORDS: Final = 10
 # A turn of a conversation in print: "NAME: …", "Q: …"; or, where one was open before, "Name: …".
@@ -324,6 +326,8 @@ class VoiceStage:
         tokens, quoted = scan.tokens, sentence.quotations
         if where == "inside":
             first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
+            if first == hit.first:  # "NATO members fear": the name before the noun that was found
+                first = next((m.first for m in scan.mentions if m.last == first - 1), first)
             speaker, expert = self.name(scan, first, last, context, quotations=quoted)
             return speaker, expert, hit.first
         if where == "before":
@@ -410,7 +414,19 @@ class VoiceStage:
         bare = any(m.actor.kind == "role" and not m.actor.expert for m in inside) and not any(
             tokens.raw[i][0].isupper() for i in content[1:] if not any(m.first <= i <= m.last for m in inside)
         )
+        if bare and len(content) <= _BARE_WORDS:
+            return Speaker(text, self._home(scan, first)), expert
         return Speaker(text, self._nobody if bare else self._others), expert
+
+    def _home(self, scan: Scan, office: int) -> str:
+        """Whose office it is that token ``office`` names without a country: "Spain to send trucks, minister
+        says". The state that the sentence begins with, as its subject or as the topic of a headline."""
+        opening = next(iter(scan.mentions), None)
+        if opening is None or opening.actor.kind != "country" or opening.last >= office:
+            return self._nobody
+        if opening.first > scan.tokens.first_word:
+            return self._nobody
+        return opening.actor.speaker or self._nobody
 
     @staticmethod
     def _refers_back(scan: Scan, content: Sequence[int]) -> bool:

@@ -64,6 +64,12 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         # offices that headlines name without a country
         ("Three drones shot down - MoD", "attributed", "moscow"),
         ("Three drones shot down, General Staff says", "attributed", "kyiv"),
+        # the state that a sentence begins with, where an office names none
+        ("Ukraine to build a ferry, minister says", "attributed", "kyiv"),
+        ("Russia to build a ferry, minister says", "attributed", "moscow"),
+        ("Ferry to be built, minister says", "attributed", "unknown"),
+        ("NATO members fear the road may be shut.", "attributed", "western"),
+        ("In his opinion, the road is open.", "attributed", "unknown"),
         # what stands after the dash goes on
         ("The road crosses two rivers - one that surprised the Kremlin.", "author", None),
         # everybody else, and nobody
