@@ -91,6 +91,18 @@ def test_table_json_and_csv_say_the_same(corpus: Path) -> None:
     assert (entry["hits"], entry["precision"], entry["misses"]) == (4, 0.5, "precision 0.50, needs 0.7")
 
 
+def test_the_table_is_sorted_on_demand_and_marks_what_counts_less(corpus: Path) -> None:
+    arguments = ["rules", "stats", str(corpus), "--format", "json", "--sort"]
+    hits = [e["hits"] for e in json.loads(CliRunner().invoke(cli, [*arguments, "hits"]).stdout)]
+    assert hits == sorted(hits, reverse=True)
+    shares = [e["precision"] for e in json.loads(CliRunner().invoke(cli, [*arguments, "precision"]).stdout)]
+    known = [share for share in shares if share is not None]
+    assert known == sorted(known)
+    assert shares[: len(known)] == known
+    table = CliRunner().invoke(cli, ["rules", "stats", str(corpus)]).stdout
+    assert any(line.startswith("harm-talk ") and " frame weak " in line for line in table.splitlines())
+
+
 def test_wrong_hits_of_one_rule_on_demand(corpus: Path) -> None:
     done = CliRunner().invoke(cli, ["rules", "stats", str(corpus), "--wrong", "special-military-operation"])
     assert done.exit_code == 0

@@ -154,9 +154,22 @@ def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
 )
 @click.option("--below", is_flag=True, help="Only active rules that miss what an active rule owes.")
 @click.option("--wrong", metavar="ID", help="The hits of this rule that the labels contradict.")
+@click.option(
+    "--sort",
+    type=click.Choice(("id", "hits", "precision")),
+    default="id",
+    show_default=True,
+    help="Most hits first, or the least precise first.",
+)
 @options.rule_folder_options
 def stats(
-    corpus: str, form: str, below: bool, wrong: str | None, rules: str | None, overlay: str | None
+    corpus: str,
+    form: str,
+    below: bool,
+    wrong: str | None,
+    sort: str,
+    rules: str | None,
+    overlay: str | None,
 ) -> None:
     """What each rule does on CORPUS, a file of labelled sentences (JSONL, TSV or CSV).
 
@@ -180,13 +193,29 @@ def stats(
         complain(f"{len(row.wrong)} of {row.counted} counted hits of {chosen.id} are wrong")
         return
     missing = [row for row in rows if row.misses is not None]
-    _print_stats(missing if below else rows, form)
+    _print_stats(_sorted(missing if below else rows, sort), form)
     due = sum(row.rule.status == "active" and row.rule.effect in ("frame", "opinion") for row in rows)
     complain(f"{len(missing)} of {due} active rules of evidence miss what an active rule owes")
 
 
+def _sorted(rows: Sequence[RuleStats], sort: str) -> list[RuleStats]:
+    """Rules without a counted hit have no precision: they come last."""
+    if sort == "hits":
+        return sorted(rows, key=lambda row: (-row.hits, row.rule.id))
+    if sort == "precision":
+        return sorted(rows, key=lambda row: (row.precision is None, row.precision or 0.0, row.rule.id))
+    return list(rows)
+
+
+def _kind_of(rule: Rule) -> str:
+    """The effect, with what makes a rule count less: a weak hint, or a trial."""
+    marks = ["weak"] if rule.effect in ("frame", "opinion") and rule.strength == "weak" else []
+    return " ".join([rule.effect, *marks, *(["trial"] if rule.status == "trial" else [])])
+
+
 def _print_stats(rows: Sequence[RuleStats], form: str) -> None:
     entries = [row.to_dict() for row in rows]
+    kinds = [_kind_of(row.rule) for row in rows]
     if form == "json":
         click.echo(json.dumps(entries, indent=1, ensure_ascii=False))
     elif form == "csv":
@@ -201,13 +230,14 @@ def _print_stats(rows: Sequence[RuleStats], form: str) -> None:
     else:
         width = max((len(entry["rule"]) for entry in entries), default=4)
         heads = "hits  art  grp  counted  prec  overlap  conflict  author/attr/quoted"
-        click.echo(f"{'rule':<{width}}  effect   {heads}")
-        for entry in entries:
+        broad = max((len(kind) for kind in kinds), default=6)
+        click.echo(f"{'rule':<{width}}  {'effect':<{broad}}  {heads}")
+        for entry, kind in zip(entries, kinds, strict=True):
             precision = "   –" if entry["precision"] is None else f"{entry['precision']:.2f}"
             voices = f"{entry['author']}/{entry['attributed']}/{entry['quoted']}"
             note = f"  below: {entry['misses']}" if entry["misses"] else ""
             click.echo(
-                f"{entry['rule']:<{width}}  {entry['effect']:<7}{entry['hits']:>6}{entry['articles']:>5}"
+                f"{entry['rule']:<{width}}  {kind:<{broad}}{entry['hits']:>6}{entry['articles']:>5}"
                 f"{entry['groups']:>5}{entry['counted']:>9}  {precision}{entry['overlap']:>9}"
                 f"{entry['conflict']:>10}  {voices}{note}"
             )
