@@ -226,27 +226,25 @@ class Classifier:
 
     def _answers(self, gathered: Gathered) -> Answers:
         if self.engine == "rules" or self.model is None:
-            return decide.by_rules(gathered.evidence, self.sides)
+            return decide.by_rules(gathered.settled, self.sides)
         scorer = self._ready()
         words: list[models.Masked] = []
         groups: list[models.Group] = []
         others: dict[str, float] = {}
         for family in self.model.families:
-            if family == "words":
-                words = models.masked(gathered, self._slot)
+            if family in models.WORD_FAMILIES:
+                words = models.masked(gathered, self._slot, cues=models.WORD_FAMILIES[family])
                 groups = models.word_groups(words)
             else:
                 others |= models.FAMILIES[family](gathered, self._slot)
         prediction = scorer.predict(groups, others, self.sides)
         if self.engine == "hybrid" and prediction.frame == NO_FRAME and gathered.evidence:
-            found = decide.by_rules(gathered.evidence, self.sides).frame
+            found = decide.by_rules(gathered.settled, self.sides).frame
             frame = decide.kept(prediction.frame, prediction.frames, found)
             prediction = replace(prediction, frame=frame)
-        evidence = (
-            tuple(self._weigh(e, prediction.frame) for e in gathered.evidence)
-            if self.engine == "hybrid"
-            else ()
-        )
+        evidence: tuple[Evidence, ...] = ()
+        if self.engine == "hybrid":
+            evidence = tuple(self._weigh(e, prediction.frame) for e in gathered.settled)
         evidence += self._words(gathered, words, groups, prediction)
         voice, speaker = decide.carrier(evidence, prediction.frame)
         return Answers(

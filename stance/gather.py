@@ -19,6 +19,7 @@ from stance.voice import Context, Found, Scope, Voices, VoiceStage, merge
 # Effects for which a tree is asked wherever a rule could match, and those for which only beside a frame.
 _EVIDENCE: Final = ("frame", "opinion")
 _SCOPES: Final = ("voice", "cancel")
+_VARIABLES: Final = ("X", "other(X)")  # sides that a rule takes from the name that it finds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,30 @@ class Gathered:
     evidence: tuple[Evidence, ...]
     parsed: bool
     cancels: tuple[tuple[Rule, int, int], ...] = ()
+
+    @property
+    def hints(self) -> frozenset[str]:
+        """Rules that fired whose cue is weak and has a side of its own.
+
+        Such words go with one side's frame more often than not, but they are nobody's vocabulary: they must
+        not tell the side, or the same charge would count for one side and not for the other.
+        """
+        return frozenset(
+            hit.rule.id
+            for hit in self.seen.scan.hits
+            if hit.rule.effect == "frame" and hit.rule.strength == "weak" and hit.rule.side not in _VARIABLES
+        )
+
+    @property
+    def settled(self) -> tuple[Evidence, ...]:
+        """The evidence for a decision: as it is, but hints do not count."""
+        hints = self.hints
+        if not hints:
+            return self.evidence
+        return tuple(
+            replace(e, counted=False, not_counted=NotCounted.WEAK) if e.counted and e.rule in hints else e
+            for e in self.evidence
+        )
 
     def cancelled(self, rule: str) -> list[tuple[int, int]]:
         """Stretches in which the cancel rule of this id holds."""
@@ -178,7 +203,7 @@ class Gatherer:
             reason = NotCounted.MENTION
         strength = rule.strength or "strong"
         if reason is None and rule.effect == "opinion" and not (found.voice is Voice.AUTHOR or found.expert):
-            if self._may_be_expert(found.speaker) and strength == "strong":
+            if strength == "strong" and self._may_be_expert(found.speaker, seen):
                 strength = "weak"
             else:
                 reason = NotCounted.OTHER_VOICE
@@ -201,9 +226,13 @@ class Gatherer:
             main_clause=found.main,
         )
 
-    def _may_be_expert(self, speaker: Speaker | None) -> bool:
-        """Somebody named, on no side: often an expert whom an earlier sentence called so. Half a reason."""
-        return speaker is not None and speaker.text is not None and speaker.side == self._rulebook.others
+    def _may_be_expert(self, speaker: Speaker | None, seen: Seen) -> bool:
+        """Somebody named, on no side and in no camp: often an expert whom an earlier sentence called so. Half
+        a reason."""
+        if speaker is None or speaker.text is None or speaker.side != self._rulebook.others:
+            return False
+        named = (seen.sentence.text[m.start : m.end] for m in seen.scan.mentions if m.actor.side is not None)
+        return not any(name in speaker.text for name in named)
 
     # -- the tree's say in voice -----------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from stance.phrases import Alternatives, Element, Optional, PhraseParser, Word
 from stance.rulebook import Rule, Rulebook
 
 _KEPT: Final = ("place", "role")  # where something is, and what an office is called, is nobody's name
+_MARKS: Final = frozenset('"“”„«»')
 _ARTICLE: Final = re.compile(r"\b([Aa]n?)\s+$")
 
 
@@ -29,14 +30,22 @@ class Mirrored:
 
 
 class Mirror:
-    """Swaps actors and paired cues of one rulebook."""
+    """Swaps actors and paired cues of one rulebook.
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    Args:
+        rulebook: the rules with the table of partners.
+        exact: swap a cue only for the form at the same place of its partner's list, so that the sentence
+            stays as grammatical as it was.
+    """
+
+    def __init__(self, rulebook: Rulebook, *, exact: bool = False) -> None:
+        self._exact = exact
         self._lexicon = Lexicon(rulebook)
         self._actors = {actor.id: actor for actor in rulebook.actors}
         self._rules = {rule.id: rule for rule in rulebook.rules}
         self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
         self._sides = {side.id for side in rulebook.sides}
+        self._known: dict[str, tuple[str, ...]] = {}
 
     def names(self, text: str) -> Mirrored:
         """The names of the two sides swapped and every other word kept: no cue, no place, no ally.
@@ -97,13 +106,23 @@ class Mirror:
         return self._paired(hit.rule, partner, text[hit.start : hit.end])
 
     def _paired(self, rule: Rule, partner: Rule, found: str) -> str | None:
-        """The partner's form at the place of the found one, where the two lists run alike."""
-        ours = [form for phrase in rule.phrases for form in self._spelled(phrase)]
-        theirs = [form for phrase in partner.phrases for form in self._spelled(phrase)]
-        if len(ours) != len(theirs):
-            return None  # the two lists do not run alike, so no form of one is the form of the other
+        """The partner's form at the place of the found one where the two lists run alike, else the shortest
+        with its ending. None where a quotation mark stands inside: it could not stay."""
+        ours, theirs = self._forms(rule), self._forms(partner)
         folded = found.lower().replace("’", "'")
-        return next((_cased(theirs[i], found) for i, form in enumerate(ours) if form == folded), None)
+        if len(ours) == len(theirs) and folded in ours:
+            return _cased(theirs[ours.index(folded)], found)
+        if self._exact or not theirs or not _MARKS.isdisjoint(found):
+            return None
+        like = [form for form in theirs if _ending(form) == _ending(folded)] or theirs
+        return _cased(min(like, key=lambda form: form.count(" ")).replace(" 's", "'s"), found)
+
+    def _forms(self, rule: Rule) -> tuple[str, ...]:
+        """All spelled-out forms of a rule's phrases, in order."""
+        if rule.id not in self._known:
+            forms = tuple(form for phrase in rule.phrases for form in self._spelled(phrase))
+            self._known[rule.id] = forms
+        return self._known[rule.id]
 
     def _spelled(self, phrase: str) -> Iterator[str]:
         """Spelled-out forms of a phrase without slots or gaps, at most a few hundred."""
@@ -149,6 +168,12 @@ def _options(element: Element) -> Iterator[str]:
     elif isinstance(element, Alternatives):
         for option in element.options:
             yield " ".join(next(_options(e), "") for e in option)
+
+
+def _ending(form: str) -> str:
+    """What the last word of a form is by its ending: plural or third person, past, -ing, or plain."""
+    word = form.rpartition(" ")[2]
+    return next((end for end in ("ing", "ed", "ss", "s") if word.endswith(end)), "")
 
 
 def _plain(name: str) -> str:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from stance.errors import StanceError
-from stance.evidence import Evidence
+from stance.evidence import Evidence, Speaker
 from stance.gather import Gathered
 from stance.labels import NO_FRAME
-from stance.lexicon import Tokens
+from stance.lexicon import Hit, Tokens
 
 SCHEMA: Final = "stance-model/1"
 # Learnt weights lie within ±20; beyond this a sum could overflow.
@@ -51,19 +51,23 @@ def slots(sides: Sequence[str]) -> dict[str, str]:
 Masked = tuple[str, int, int]
 
 
-def masked(gathered: Gathered, slot: Mapping[str, str]) -> list[Masked]:
+def masked(gathered: Gathered, slot: Mapping[str, str], *, cues: bool = True) -> list[Masked]:
     """Lower-cased words with actors replaced by side and kind, and numbers by ``#``; with the first and
-    last token of each."""
+    last token of each. Without ``cues`` the words of `paired_cues` are left out."""
     scan = gathered.seen.scan
     covered: dict[int, tuple[str, int]] = {}
     for mention in scan.mentions:
         actor = mention.actor
-        if actor.kind == "role" or actor.kind == "place":
+        # Where something is stays a word, unless one camp alone counts it its own.
+        if actor.kind == "role" or (actor.kind == "place" and actor.side is None):
             continue
         name = slot.get(actor.side or "", "other-actor")
         covered[mention.first] = (f"{name}{'ally' if actor.ally else actor.kind}", mention.last)
         for i in range(mention.first + 1, mention.last + 1):
             covered[i] = ("", i)
+    if not cues:
+        for hit in paired_cues(gathered, slot):
+            covered |= {i: ("", i) for i in range(hit.first, hit.last + 1)}
     words: list[Masked] = []
     for i, word in enumerate(scan.tokens.words):
         if i in covered:
@@ -119,7 +123,7 @@ def word_groups(masked_words: Sequence[Masked]) -> list[Group]:
     groups = [Group("w:", plain), Group("ww:", pairs), Group("e ", plain, _share(plain), smooth=True)]
     near: dict[str, dict[str, None]] = {}
     for i, word in enumerate(words):
-        if word[0] == "{":
+        if word[0] == "{" and word[3:] != "place":
             actor = word[:3]
             for side, others in (
                 ("after", words[i + 1 : i + 1 + _WINDOW]),
@@ -139,36 +143,89 @@ def _share(words: Collection[str]) -> float:
 
 def word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
     """The features of `word_groups` by name."""
-    groups = word_groups(masked(gathered, slot))
+    return _by_name(word_groups(masked(gathered, slot)))
+
+
+def other_word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
+    """The same of the words that stand in no cue with a partner."""
+    return _by_name(word_groups(masked(gathered, slot, cues=False)))
+
+
+def _by_name(groups: Iterable[Group]) -> dict[str, float]:
     return {group.prefix + key: group.value for group in groups for key in group.keys}
 
 
+def paired_cues(gathered: Gathered, slot: Mapping[str, str]) -> list[Hit]:
+    """Cues of one side's vocabulary for which a mirrored text has the other side's: what their words tell
+    must be told by the evidence, which has a side, and not by the words, which have none."""
+    return [
+        hit
+        for hit in gathered.seen.scan.hits
+        if hit.rule.effect == "frame"
+        and hit.rule.side in slot
+        and hit.rule.strength != "weak"
+        and hit.rule.mirror_partner is not None
+    ]
+
+
 def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
-    """Voice, speaker's side, quotation and shape: nothing that needs a tree."""
+    """Voice, speaker's side, quotation and shape: nothing that needs a tree, and nothing of the shape that
+    hangs on how long or how capital the name of a side is."""
     seen = gathered.seen
     voices = seen.voices
     text = seen.sentence.text
     tokens = seen.scan.tokens
     features = {"bias": 1.0, f"voice:{voices.main.value}": 1.0}
     if voices.speaker is not None:
-        side = slot.get(voices.speaker.side, voices.speaker.side)
+        side = _speaker(gathered, voices.speaker, slot)
         features[f"speaker:{side}"] = 1.0
         features[f"voice:{voices.main.value}:{side}"] = 1.0
         if voices.expert:
             features["speaker:expert"] = 1.0
-    features[f"length:{min(6, int(math.log2(len(tokens) + 1)))}"] = 1.0
-    initials = [raw[0] for raw in tokens.raw if raw[0].isalpha()]
+    cues = paired_cues(gathered, slot)
+    named = [
+        m
+        for m in seen.scan.mentions
+        if m.actor.side is not None and not any(c.start < m.end and m.start < c.end for c in cues)
+    ]
+    changed = {i for m in named for i in range(m.first, m.last + 1)}
+    changed.update(i for cue in cues for i in range(cue.first, cue.last + 1))
+    count = len(tokens) - len(changed) + len(named)
+    features[f"length:{min(6, int(math.log2(count + 1)))}"] = 1.0
+    initials = [raw[0] for i, raw in enumerate(tokens.raw) if raw[0].isalpha() and i not in changed]
     if len(initials) > 3 and sum(map(str.isupper, initials)) / len(initials) > 0.6:
         features["shape:headline"] = 1.0
     if text and text.rstrip()[-1:] not in ".!?\"”'’…":
         features["shape:no-stop"] = 1.0
-    if not _FIRST.isdisjoint(tokens.words):
+    if not _FIRST.isdisjoint(tokens.words) and _first_person(tokens):
         features["first-person"] = 1.0
     if seen.sentence.quotations:
         features["quotation"] = 1.0
-    for side in {m.actor.side for m in seen.scan.mentions if m.actor.side}:
-        features[f"names:{slot[side]}"] = 1.0
+    for mention in named:
+        features[f"names:{slot[mention.actor.side or '']}"] = 1.0
     return features
+
+
+def _first_person(tokens: Tokens) -> bool:
+    """Is there a pronoun, and not only a name in capitals that reads like one?"""
+    words = zip(tokens.words, tokens.raw, strict=True)
+    return any(word in _FIRST and (len(raw) == 1 or not raw.isupper()) for word, raw in words)
+
+
+def _speaker(gathered: Gathered, speaker: Speaker, slot: Mapping[str, str]) -> str:
+    """The class of a speaker: a party, an ally by the camp, or the side that the voice stage gives.
+
+    The codebook has a side for the allies of one party only. Their mirror images are the other party's
+    allies, so here both are told by their camp.
+    """
+    if speaker.side in slot or speaker.text is None:
+        return slot.get(speaker.side, speaker.side)
+    for mention in gathered.seen.scan.mentions:
+        actor = mention.actor
+        named = actor.side is not None and actor.speaker == speaker.side
+        if named and gathered.seen.sentence.text[mention.start : mention.end] in speaker.text:
+            return f"{slot[actor.side or '']}ally"
+    return speaker.side
 
 
 def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, float]:
@@ -181,15 +238,25 @@ def rule_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, floa
     def add(name: str, value: float = 1.0) -> None:
         features[name] = min(3.0, features.get(name, 0.0) + value)
 
+    hints = gathered.hints
     frames = [e for e in gathered.evidence if e.effect == "frame" and e.side is not None]
-    for piece in _distinct(frames):
+    sided = _distinct(e for e in frames if e.rule not in hints)
+    for piece in frames:
+        # A hint tells that there is a frame, and other features whose.
+        if piece.rule in hints and piece.counted and not any(_overlap(piece, e) for e in sided if e.counted):
+            add("hint")
+            add(f"hint:{piece.rule}")
+    pairs = {hit.rule.id: hit.rule.mirror_partner or hit.rule.id for hit in gathered.seen.scan.hits}
+    for piece in sided:
         side = slot[piece.side or ""]
         if not piece.counted:
             add(f"seen:{side}:{piece.not_counted}")
             continue
         for name in evidence_names(piece, slot):
             add(name)
-        features[f"r:{side}:{piece.rule}"] = 1.0
+        # Partners are of equal strength: they share one weight.
+        rule = piece.rule or ""
+        features[f"r:{side}:{min(rule, pairs.get(rule, rule))}"] = 1.0
     for side in slot.values():
         strong = features.get(f"ev:{side}:strong", 0.0)
         weak = features.get(f"ev:{side}:weak", 0.0)
@@ -228,16 +295,23 @@ def _distinct(pieces: Iterable[Evidence]) -> list[Evidence]:
     """Of overlapping pieces for the same side and test, only the first: no word counts twice."""
     kept: list[Evidence] = []
     for piece in sorted(pieces, key=lambda e: (not e.counted, e.strength, e.start, -e.end, e.rule or "")):
-        if not any(
-            k.side == piece.side and k.test == piece.test and k.start < piece.end and piece.start < k.end
-            for k in kept
-        ):
+        if not any(k.side == piece.side and k.test == piece.test and _overlap(k, piece) for k in kept):
             kept.append(piece)
     return kept
 
 
-FAMILIES: Final = {"words": word_features, "surface": surface_features, "rules": rule_features}
-ENGINE_FAMILIES: Final = {"model": ("words", "surface"), "hybrid": ("words", "surface", "rules")}
+def _overlap(one: Evidence, two: Evidence) -> bool:
+    return one.start < two.end and two.start < one.end
+
+
+FAMILIES: Final = {
+    "words": word_features,
+    "other words": other_word_features,
+    "surface": surface_features,
+    "rules": rule_features,
+}
+WORD_FAMILIES: Final = {"words": True, "other words": False}  # with the words of paired cues?
+ENGINE_FAMILIES: Final = {"model": ("words", "surface"), "hybrid": ("other words", "surface", "rules")}
 
 
 def features(gathered: Gathered, sides: Sequence[str], families: Sequence[str]) -> dict[str, float]:
@@ -377,9 +451,7 @@ class Scorer:
         sums = [math.fsum(column) for column in zip(*rows, strict=True)] or [0.0] * 4
         return self._decision.answer(sums, sides)
 
-    def supports(
-        self, groups: Iterable[Group], target: int | None, least: float
-    ) -> list[tuple[float, str]]:
+    def supports(self, groups: Iterable[Group], target: int | None, least: float) -> list[tuple[float, str]]:
         """Word features that gave ``least`` or more, with what they gave: to side ``target`` (0 or 1) against
         no frame, or to an opinion where it is None. In no order."""
         given = []

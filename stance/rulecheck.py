@@ -36,7 +36,7 @@ def check(rulebook: Rulebook, parser: Parser | None = None, *, only: str | None 
     gatherer = Gatherer(rulebook, trial=True)
     parser = parser or Parser()
     rules = [rule for rule in rulebook.rules if only is None or rule.id == only]
-    cases = list(_cases(rules, Mirror(rulebook)))
+    cases = list(_cases(rules, Mirror(rulebook, exact=True)))
     faults = [
         Fault(rule.path, rule.line, f"{rule.id}: uses {problem}, which the pipeline never sets; mend it")
         for rule in rules

@@ -318,7 +318,7 @@ class _Builder:
         mine: Mapping[str, Any],
         named: set[str],
     ) -> None:
-        """The partner exists; within one folder it also points back and is the same kind of form."""
+        """The partner exists; within one folder it is the same kind of form, and points back or is shared."""
         if actor.mirror is None or self.context.full(entry.path):
             return
         loc: Loc = ("mirror",)
@@ -408,7 +408,8 @@ class _Builder:
 
 
 def _actor_quarrels(actor: Actor, partner: Actor) -> Iterator[str]:
-    if partner.mirror != actor.id:
+    shared = actor.ally and partner.ally and partner.mirror is not None  # one camp has more allies
+    if partner.mirror != actor.id and not shared:
         yield f"'{partner.id}' does not name '{actor.id}' as its mirror; add it there"
     if partner.side == actor.side:
         yield f"'{partner.id}' is of the same side {actor.side}; a mirror is of the other side"

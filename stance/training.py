@@ -399,7 +399,12 @@ class Taught:
     opinions: Array
 
 
-def read_taught(classifier: Classifier, path: Path, progress: Progress) -> Taught:
+def _first_families(engine: str) -> list[str]:
+    """The families of features that the first stage learns: words and surface."""
+    return [name for name in models.ENGINE_FAMILIES[engine] if name != "rules"]
+
+
+def read_taught(classifier: Classifier, path: Path, progress: Progress, *, engine: str = "hybrid") -> Taught:
     """Read lines of JSON: ``article``, ``text``, ``frames`` (shares of none and of each side), ``opinion``.
 
     Raises:
@@ -408,7 +413,7 @@ def read_taught(classifier: Classifier, path: Path, progress: Progress) -> Taugh
     column: dict[str, int] = {}
     data, indices, starts = array("d"), array("i"), [0]
     articles, frames, opinions = [], [], []
-    slot = models.slots(classifier.sides)
+    first_families = _first_families(engine)
     for number, (article, text, row) in enumerate(_lines(path), 1):
         try:
             shares = [float(row["frames"][name]) for name in (NO_FRAME, *classifier.sides)]
@@ -419,7 +424,7 @@ def read_taught(classifier: Classifier, path: Path, progress: Progress) -> Taugh
             raise StanceError(f"{path}:{number}: needs 'frames' and 'opinion' as shares ({error})") from None
         seen = classifier.gatherer.surface(segment.sentence(text), Context())
         bare = Gathered(seen, seen.voices, (), False)
-        for name, value in (models.word_features(bare, slot) | models.surface_features(bare, slot)).items():
+        for name, value in models.features(bare, classifier.sides, first_families).items():
             if name.partition(" ")[0] not in models.SMOOTH_KEYS:  # so many sentences need no smoothing
                 indices.append(column.setdefault(name, len(column)))
                 data.append(value)
@@ -735,17 +740,23 @@ def fingerprint(paths: Sequence[Path]) -> dict[str, str]:
 
 
 def prepare(
-    classifier: Classifier, data: Iterable[Labelled], *, weigh: bool, progress: Progress
+    classifier: Classifier,
+    data: Iterable[Labelled],
+    *,
+    weigh: bool,
+    progress: Progress,
+    engine: str = "hybrid",
 ) -> list[Example]:
-    """Features of labelled sentences; trees are asked for as at prediction time."""
+    """Features of labelled sentences for an engine; trees are asked for as at prediction time."""
+    first_families = _first_families(engine)
     slot = models.slots(classifier.sides)
     result: list[Example] = []
     items = list(data)
     for start in range(0, len(items), BATCH_SENTENCES):
         batch = items[start : start + BATCH_SENTENCES]
         for item, gathered in zip(batch, classifier.gather_sentences(batch), strict=True):
-            first = models.word_features(gathered, slot) | models.surface_features(gathered, slot)
-            found = by_rules(gathered.evidence, classifier.sides).frame
+            first = models.features(gathered, classifier.sides, first_families)
+            found = by_rules(gathered.settled, classifier.sides).frame
             result.append(Example(item, first, models.rule_features(gathered, slot), weigh, found))
         progress(f"features {min(start + BATCH_SENTENCES, len(items))}/{len(items)}")
     return result
@@ -767,10 +778,10 @@ def run(
     examples: list[Example] = []
     for path in data:
         progress(f"reading {path.name}")
-        examples += prepare(classifier, read(path), weigh=not weigh, progress=progress)
+        examples += prepare(classifier, read(path), weigh=not weigh, progress=progress, engine=engine)
     for path in weigh:
         progress(f"reading {path.name}")
-        examples += prepare(classifier, read(path), weigh=True, progress=progress)
+        examples += prepare(classifier, read(path), weigh=True, progress=progress, engine=engine)
     vectors = None
     if unlabelled is not None:
         progress(f"vectors of words from {unlabelled.name}")
@@ -780,7 +791,11 @@ def run(
         progress(f"reading {taught.name}")
         read_before = [e for e in examples if not e.weigh]
         lessons = fit_taught(
-            read_taught(classifier, taught, progress), read_before, classifier.sides, options, progress
+            read_taught(classifier, taught, progress, engine=engine),
+            read_before,
+            classifier.sides,
+            options,
+            progress,
         )
     weights, part = train(
         examples,
