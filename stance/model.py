@@ -40,6 +40,8 @@ def mirror(name: str) -> str:
     >>> mirror("after:{0} attack")
     'after:{1} attack'
     """
+    if "{1}" not in name:
+        return name.replace("{0}", "{1}")
     return "{1}".join([part.replace("{1}", "{0}") for part in name.split("{0}")])
 
 
@@ -411,11 +413,8 @@ class LinearModel:
         return float(self.card["decision"]["frame_scale"]) * value * (row[1 + target] - row[0])
 
 
-Row = tuple[float, float, float, float]
-
-
 class Scorer:
-    """A model made ready for many sentences: its weights by prefix and key, so that no name is joined.
+    """A model made ready for many sentences: groups of features in, no name joined but to be looked up.
 
     The answers are those of ``LinearModel.predict`` on the same features, to the last bit.
     """
@@ -423,27 +422,20 @@ class Scorer:
     def __init__(self, model: LinearModel) -> None:
         self.model = model
         self._decision = Decision.of(model.card)
-        self._tables: dict[str, dict[str, Row]] = {}
-        for name, row in model.weights.items():
-            prefix, key = _split(name)
-            self._tables.setdefault(prefix, {})[key] = row
 
     def predict(
         self, groups: Iterable[Group], others: Mapping[str, float], sides: Sequence[str]
     ) -> Prediction:
         """Probabilities from groups of word features and from other features by name."""
+        weights = self.model.weights
         rows: list[Sequence[float]] = []
         for group in groups:
-            table = self._tables.get(group.prefix)
-            if table is None:
-                continue
-            found = [table[key] for key in group.keys if key in table]
-            value = group.value
+            prefix, value = group.prefix, group.value
+            found = [row for key in group.keys if (row := weights.get(prefix + key)) is not None]
             if value == 1.0:
                 rows += found
             else:
                 rows += [(value * a, value * b, value * c, value * d) for a, b, c, d in found]
-        weights = self.model.weights
         for name, value in others.items():
             row = weights.get(name)
             if row is not None:
@@ -455,30 +447,17 @@ class Scorer:
         """Word features that gave ``least`` or more, with what they gave: to side ``target`` (0 or 1) against
         no frame, or to an opinion where it is None. In no order."""
         given = []
-        scale = self._decision.frame_scale
+        weights, scale = self.model.weights, self._decision.frame_scale
         for group in groups:
             if group.smooth:
                 continue
-            table = self._tables.get(group.prefix, {})
             for key in group.keys:
-                row = table.get(key)
+                row = weights.get(group.prefix + key)
                 if row is not None:
                     support = row[3] if target is None else scale * (row[1 + target] - row[0])
                     if support >= least:
                         given.append((support, group.prefix + key))
         return given
-
-
-def _split(name: str) -> tuple[str, str]:
-    """A feature's prefix and key: those of a `Group`, or nothing and the name."""
-    family, colon, rest = name.partition(":")
-    if family in ("w", "ww") and colon:
-        return family + ":", rest
-    if name[0:2] == "e " or family in ("after", "before", "ea", "eb"):
-        prefix, space, key = name.partition(" ")
-        if space:
-            return prefix + " ", key
-    return "", name
 
 
 # -- the file --------------------------------------------------------------------------------------------
@@ -579,14 +558,19 @@ def _weights(rows: Any) -> dict[str, tuple[float, float, float, float]]:
     """The table of weights with the mirrored half filled in; `ValueError` where it cannot be one."""
     weights: dict[str, tuple[float, float, float, float]] = {}
     for name, none, first, second, opinion in rows:
-        row = (float(none), float(first), float(second), float(opinion))
-        if not max(map(abs, row)) <= MAX_WEIGHT:  # false for NaN too
+        # Each comparison is false for NaN too.
+        if not (
+            -MAX_WEIGHT <= none <= MAX_WEIGHT
+            and -MAX_WEIGHT <= first <= MAX_WEIGHT
+            and -MAX_WEIGHT <= second <= MAX_WEIGHT
+            and -MAX_WEIGHT <= opinion <= MAX_WEIGHT
+        ):
             raise ValueError(f"feature {name[:60]!r} has a weight that is no number within ±{MAX_WEIGHT:g}")
-        weights[name] = row
-        twin = mirror(name)
+        weights[name] = (none, first, second, opinion)
+        twin = mirror(name) if "{" in name else name
         if twin != name:
-            weights[twin] = (row[0], row[2], row[1], row[3])
-        elif abs(row[1] - row[2]) > 1e-6:
+            weights[twin] = (none, second, first, opinion)
+        elif abs(first - second) > 1e-6:
             raise ValueError(f"feature {name[:60]!r} belongs to neither side and favours one")
     return weights
 

@@ -8,11 +8,9 @@ PyYAML nor pydantic. ``python -m stance.rulebook [DIR]`` prints faults and lints
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import sys
-import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -22,6 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from stance import cache as cache_folder
 from stance.errors import StanceError
 from stance.resources import default_rules
 
@@ -47,7 +46,6 @@ KINDS: Final = (
 )
 # Raise it when a value below gains, loses or changes a field: older cache files are then left alone.
 CACHE_SCHEMA: Final = 1
-CACHE_KEEP: Final = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -274,7 +272,7 @@ def load(path: Path | None = None, *, overlay: Path | None = None, cache: bool =
     digest = base.digest if changes is None else combined(base.digest, changes.digest)
     usable = cache and not base.faults and not (changes and changes.faults)
     place = _cache_path(digest) if usable else None
-    known = None if place is None else _read_cache(place)
+    known = None if place is None else cache_folder.read(place, _decode)
     if known is not None:
         return known
     from stance.rulefiles import build
@@ -283,7 +281,7 @@ def load(path: Path | None = None, *, overlay: Path | None = None, cache: bool =
     if changes is not None:
         rulebook = build(changes, base=rulebook)
     if place is not None:
-        _write_cache(place, rulebook)
+        cache_folder.write(place, _encode(rulebook))
     return rulebook
 
 
@@ -368,59 +366,9 @@ def _read_file(path: str) -> bytes | str:
 
 
 def _cache_path(digest: str) -> Path | None:
-    """Where the rulebook with this digest is cached; None without a home folder.
-
-    The name also covers the code that validates, so that a changed check never meets an old answer.
-    """
-    import stance
-
-    state = hashlib.sha256(f"{CACHE_SCHEMA} {getattr(stance, '__version__', '')} {digest}".encode())
-    here = Path(__file__).parent
-    try:
-        for module in ("rulebook", "rulefiles", "ruleread", "ruleshapes", "ruleyaml", "phrases", "inflect"):
-            state.update((here / f"{module}.py").read_bytes())
-    except OSError:
-        pass  # no sources beside the code: the version has to do
-    configured = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        folder = Path(configured) if os.path.isabs(configured) else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return folder / "stance" / f"rulebook-{state.hexdigest()[:24]}.json"
-
-
-def _read_cache(path: Path) -> Rulebook | None:
-    """The cached rulebook, or None if there is none or its checksum or shape is wrong."""
-    try:
-        checksum, _, payload = path.read_bytes().partition(b"\n")
-        if hashlib.sha256(payload).hexdigest().encode() != checksum:
-            return None
-        return _decode(json.loads(payload))
-    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
-        return None
-
-
-def _write_cache(path: Path, rulebook: Rulebook) -> None:
-    """Put the rulebook into the cache, whole or not at all; a folder that cannot be written is no fault."""
-    payload = json.dumps(_encode(rulebook), separators=(",", ":")).encode()
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{threading.get_ident()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _prune_cache(path)
-    except OSError:
-        pass  # a cache that cannot be written costs time, nothing else
-
-
-def _prune_cache(newest: Path) -> None:
-    """Keep the newest few: every edit of a rule makes another file."""
-    old = [path for path in newest.parent.glob("rulebook-*.json") if path != newest]
-    for path in sorted(old, key=lambda path: path.stat().st_mtime, reverse=True)[CACHE_KEEP - 1 :]:
-        path.unlink(missing_ok=True)
+    """Where the rulebook with this digest is cached; None without a home folder."""
+    modules = ("rulebook", "rulefiles", "ruleread", "ruleshapes", "ruleyaml", "phrases", "inflect")
+    return cache_folder.place("rulebook", f"{CACHE_SCHEMA} {digest}", modules)
 
 
 def _encode(value: Any) -> Any:

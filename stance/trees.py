@@ -342,6 +342,7 @@ class _Compiler:
         self._sides = frozenset(side.id for side in rulebook.sides)
         self._phrases = PhraseParser(rulebook.lists, rulebook.irregular)
         self._lists: dict[str, frozenset[str]] = {}
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], frozenset[str]] = {}
 
     def patterns(self, rule: Rule) -> Iterator[_Pattern]:
         anywhere = {node.name for tree in rule.trees for node in tree}
@@ -466,12 +467,16 @@ class _Compiler:
         """Every form that fits: of the lemmas, of the forms, of the list. None: any word."""
         if not (node.lemma or node.form or node.list):
             return None
-        found = set(node.form)
-        for lemma in node.lemma:
-            found.update(inflected(lemma, self._rulebook.irregular))
-        if node.list is not None:
-            found |= self._list(rule, node.list)
-        return frozenset(found)
+        key = (node.lemma, node.form, node.list)  # the trees of a rule repeat their words
+        known = self._known.get(key)
+        if known is None:
+            found = set(node.form)
+            for lemma in node.lemma:
+                found.update(inflected(lemma, self._rulebook.irregular))
+            if node.list is not None:
+                found |= self._list(rule, node.list)
+            known = self._known[key] = frozenset(found)
+        return known
 
     def _list(self, rule: Rule, name: str) -> frozenset[str]:
         if name not in self._lists:

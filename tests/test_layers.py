@@ -12,9 +12,10 @@ import stance
 PACKAGE = Path(stance.__file__).parent
 ROWS = (
     {"labels", "errors", "version", "inflect"},
-    {"document", "resources", "phrases", "pipeline_training", "schema", "calibration"},
-    {"evidence", "segment", "rulebook", "seeds", "gold"},
-    {"ruleyaml", "lexicon", "overlap"},
+    {"document", "resources", "cache", "phrases", "pipeline_training", "schema", "calibration"},
+    {"evidence", "segment", "rulebook", "seeds", "gold", "tokens"},
+    {"ruleyaml", "spans", "overlap"},
+    {"lexicon"},
     {"ruleshapes", "syntax"},
     {"ruleread", "trees", "voice", "mirroring"},
     {"rulefiles", "rulelint", "gather"},

@@ -20,7 +20,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stance import labels, rulebook, ruleshapes
+from stance import cache, labels, rulebook, ruleshapes
 from stance.errors import StanceError
 from stance.resources import default_rules, resource
 from stance.rulebook import Fault, Node, Rulebook, RulebookError, load
@@ -1006,10 +1006,10 @@ def test_faults_are_never_cached(book: Path) -> None:
 
 
 def test_the_cache_stays_small(book: Path) -> None:
-    for number in range(rulebook.CACHE_KEEP + 3):
+    for number in range(cache.KEEP + 3):
         change(book, SMO, "goes on", f"goes on {number}")
         load(book)
-    assert len(cache_files()) == rulebook.CACHE_KEEP
+    assert len(cache_files()) == cache.KEEP
     assert load(book).rule("special-operation")
 
 
