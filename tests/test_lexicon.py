@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import slow_lexicon
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stance import rulebook, seeds
@@ -130,21 +132,81 @@ def test_tokens_lie_in_the_text(text: str) -> None:
         place = end
 
 
+WORDS = st.sampled_from(
+    """Russia Ukraine Ukrainian aggression of the so called so-called " - and , — : ; . ? ! “ ” 's ’ wins truly
+    by alleged""".split()
+)
+PHRASES = (
+    "{X} *5 aggression *5 {Y}",
+    "aggression (of|by) ({X}|the {Y})",
+    "^ (so-called)? {X} and",
+    "{any} (truly)? wins *2 {X} $",
+    "— {X} *2 wins",
+    '" {X} aggression',
+    ", *3 {X} wins",
+    "(the|so called)? {X:demonym} (of {Y})? aggression",
+    "{X} wins ?",
+    "wins ({Y} and)? {X} (by {Y})?",
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(WORDS, max_size=14).map(" ".join))
+def test_any_words_are_scanned_as_by_a_slow_scan(text: str) -> None:
+    if not _PAIR:
+        folder = Path(tempfile.mkdtemp()) / "rules"
+        lexicon(folder, list(PHRASES), unless=["alleged {X}", "{X} *2 by"])
+        book = rulebook.load(folder, cache=False)
+        _PAIR.append((Lexicon(book), _without_shortcuts(book)))
+    fast, slow = _PAIR[0]
+    one, other = fast.scan(text), slow.scan(text)
+    assert (one.hits, one.mentions) == (other.hits, other.mentions)
+
+
+@given(st.text(max_size=60) | st.text(st.sampled_from("aΣİʼ’'- —\"US.)("), max_size=12))
+def test_tokens_are_those_of_the_slow_scan(text: str) -> None:
+    one, other = Tokens(text), slow_lexicon.Tokens(text)
+    for name in ("words", "raw", "starts", "ends", "positions", "first_word", "last_word"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_a_kept_index_gives_the_same_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    book = rulebook.load()
+    made, kept = Lexicon(book), Lexicon(book)
+    (file,) = (tmp_path / "stance").glob("lexicon-*.json")
+    file.write_bytes(file.read_bytes()[:-1])  # damaged: made anew
+    again = Lexicon(book)
+    for item in seeds.gold()[:60]:
+        one, other, third = (scanner.scan(item.text) for scanner in (made, kept, again))
+        assert one.hits == other.hits == third.hits
+        assert one.mentions == other.mentions == third.mentions
+
+
+def test_a_changed_phrase_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert found(lexicon(tmp_path / "a", ["{X} aggression"]), "Russian aggression, Russian wins") == [
+        ("Russian aggression", "moscow")
+    ]
+    assert found(lexicon(tmp_path / "b", ["{X} wins"]), "Russian aggression, Russian wins") == [
+        ("Russian wins", "moscow")
+    ]
+
+
+_PAIR: list[tuple[Lexicon, slow_lexicon.Lexicon]] = []
 _SHARED: list[Lexicon] = []
 
 
 def _shared() -> Lexicon:
     if not _SHARED:
-        import tempfile
-
         folder = Path(tempfile.mkdtemp())
         _SHARED.append(lexicon(folder / "rules", ["{X} *5 aggression *5 {Y}", "aggression (of|by) {X}"]))
     return _SHARED[0]
 
 
-def _without_shortcuts() -> Lexicon:
-    """The shipped rulebook's scan, but every phrase that shares a key with a sentence is tried in full."""
-    slow = Lexicon(rulebook.load())
+def _without_shortcuts(book: rulebook.Rulebook) -> slow_lexicon.Lexicon:
+    """Every phrase that shares a key with a sentence is tried in full."""
+    slow = slow_lexicon.Lexicon(book)
     for table in (slow._names, slow._phrases, slow._acted):
         for entries in table.values():
             for place, (_, _, entry) in enumerate(entries):
@@ -155,19 +217,20 @@ def _without_shortcuts() -> Lexicon:
     return slow
 
 
-def test_what_is_passed_over_could_not_have_matched() -> None:
-    """Shortcuts of the scan lose nothing: on the seeds, on written and on shuffled sentences."""
+def test_the_scan_finds_what_a_slow_one_finds() -> None:
+    """On the seeds, on written and on shuffled sentences."""
     chance = random.Random(11)
     texts = [item.text for item in seeds.gold()] + [item.text for item in seeds.written()][::4]
     for text in chance.sample(texts, 100):
         words = text.split()
         chance.shuffle(words)
         texts.append(" ".join(words))
-    fast, slow = Lexicon(rulebook.load()), _without_shortcuts()
+    fast, slow = Lexicon(rulebook.load()), _without_shortcuts(rulebook.load())
     found = 0
     for text in texts:
         one, other = fast.scan(text), slow.scan(text)
         assert one.hits == other.hits
         assert one.mentions == other.mentions
+        assert one.tokens.words == other.tokens.words
         found += len(one.hits)
     assert found > 500
