@@ -133,8 +133,8 @@ def test_tokens_lie_in_the_text(text: str) -> None:
 
 
 WORDS = st.sampled_from(
-    """Russia Ukraine Ukrainian aggression of the so called so-called " - and , — : ; . ? ! “ ” 's ’ wins truly
-    by alleged""".split()
+    """Russia Ukraine Ukrainian aggression of the so called so-called " - and , — : ; . ? ! “ ” 's ’ wins
+    truly by alleged""".split()
 )
 PHRASES = (
     "{X} *5 aggression *5 {Y}",
