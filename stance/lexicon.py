@@ -205,6 +205,8 @@ class _Lead:
     keyed: _Tried
     acted: _Tried
     holds: int
+    tried: bool  # is it the key of some phrase?
+    begins: bool  # does some path begin with it?
 
 
 def _complete(tables: Iterable[_Tried], held: int) -> set[int]:
@@ -248,20 +250,25 @@ class Lexicon:
         there: list[_Lead] = []
         names: list[tuple[int, int, int]] = []
         plain: list[tuple[int, int, int]] = []
+        held = 0
         for first, word in enumerate(words):
-            if word not in self._words:
-                continue
-            lead = leads.get(word) or self._lead(word)
-            there.append(lead)
-            if lead.names is not None or lead.plain is not None:
+            lead = leads.get(word)
+            if lead is None:
+                if word not in self._words:
+                    continue
+                lead = self._lead(word)
+            held |= lead.holds
+            if lead.tried:
+                there.append(lead)
+            if lead.begins:
                 following = words[first + 1] if first + 1 < size else ""
                 skips = following in SKIPPED
-                for node, found in ((lead.names, names), (lead.plain, plain)):
-                    if node is not None and (following in node or skips or _END in node):
-                        self._walk(node, tokens, first, found)
-        held = 0
-        for lead in there:
-            held |= lead.holds
+                node = lead.names
+                if node is not None and (following in node or skips or _END in node):
+                    self._walk(node, tokens, first, names)
+                node = lead.plain
+                if node is not None and (following in node or skips or _END in node):
+                    self._walk(node, tokens, first, plain)
         mentions = self._mentions(tokens, there, held, names)
         at = {mention.first: mention for mention in mentions}
         hits: dict[tuple[str, int, str | None], Hit] = {}
@@ -291,9 +298,9 @@ class Lexicon:
         """Number of a phrase of a rule, first and last token, and the side bound to X."""
         for first, last, entry in plain:
             yield entry, first, last, None
-        tried = _complete([lead.keyed for lead in there], held)
+        tried = _complete([lead.keyed for lead in there if lead.keyed], held)
         if at:
-            tried |= _complete([lead.acted for lead in there], held)
+            tried |= _complete([lead.acted for lead in there if lead.acted], held)
         for entry in tried:
             for first, last, bound in self._pattern(entry).matches(tokens, at):
                 yield entry, first, last, bound
@@ -302,7 +309,7 @@ class Lexicon:
         self, tokens: Tokens, there: Sequence[_Lead], held: int, names: Sequence[tuple[int, int, int]]
     ) -> tuple[Mention, ...]:
         found = {(first, -last, entry) for first, last, entry in names}
-        for entry in _complete([lead.named for lead in there], held):
+        for entry in _complete([lead.named for lead in there if lead.named], held):
             for first, last, _ in self._pattern(entry).matches(tokens, {}):
                 found.add((first, -last, entry))
         # The leftmost longest name wins, then a name before a word for an office; a name inside a longer
@@ -381,6 +388,8 @@ class Lexicon:
             tried(index.keyed),
             tried(index.acted),
             _bits(index.holds.get(word, ())),
+            tried=any(word in table for table in (index.named, index.keyed, index.acted)),
+            begins=word in index.names or word in index.plain,
         )
         return lead
 

@@ -39,7 +39,7 @@ class Mention:
 Mentions = Mapping[int, Mention]  # by their first token
 
 
-class Step:
+class _Step:
     """One element of a phrase: where a match may stand after it, given where it may stand before."""
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class Step:
         return {side: there for side, places in states.items() if (there := self.after(places, tokens, at))}
 
 
-class WordStep(Step):
+class _WordStep(_Step):
     __slots__ = ("_exact", "_forms", "_one")
 
     def __init__(self, word: Word) -> None:
@@ -70,8 +70,9 @@ class WordStep(Step):
 
     def standing(self, tokens: Tokens) -> int:
         """The places of the word."""
-        if self._one is not None:
-            return tokens.places.get(self._one, 0)
+        one = self._one
+        if one is not None:
+            return tokens.places.get(one, 0)
         found = tokens.any_of(self._forms)
         if found and self._exact is not None:
             raw = tokens.raw
@@ -79,7 +80,7 @@ class WordStep(Step):
         return found
 
 
-class GapStep(Step):
+class _GapStep(_Step):
     __slots__ = ("_max", "_min")
 
     def __init__(self, gap: Gap) -> None:
@@ -101,7 +102,7 @@ class GapStep(Step):
         return found
 
 
-class MarkStep(Step):
+class _MarkStep(_Step):
     __slots__ = ("_kind", "_signs")
 
     def __init__(self, kind: str) -> None:
@@ -118,7 +119,7 @@ class MarkStep(Step):
         return (passed(places, tokens.quotes) & tokens.any_of(self._signs)) << 1
 
 
-class SlotStep(Step):
+class _SlotStep(_Step):
     __slots__ = ("_admits", "_slot", "binds")
 
     def __init__(self, slot: ActorSlot, admits: Admits) -> None:
@@ -144,28 +145,28 @@ class SlotStep(Step):
         return found
 
 
-class OptionalStep(Step):
+class _OptionalStep(_Step):
     __slots__ = ("_steps", "binds")
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[_Step]) -> None:
         self._steps = steps
         self.binds = any(step.binds for step in steps)
 
     def after(self, places: int, tokens: Tokens, at: Mentions) -> int:
-        return places | run(self._steps, places, tokens, at)
+        return places | _run(self._steps, places, tokens, at)
 
     def bound(self, states: States, tokens: Tokens, at: Mentions) -> States:
-        return _joined(states, run_bound(self._steps, states, tokens, at))
+        return _joined(states, _run_bound(self._steps, states, tokens, at))
 
 
-class ChoiceStep(Step):
+class _ChoiceStep(_Step):
     """Alternatives. Those that begin with a word are looked up by it: a word list may hold hundreds."""
 
     __slots__ = ("_by_word", "_others", "binds")
 
-    def __init__(self, options: Sequence[tuple[Element, Sequence[Step]]]) -> None:
-        self._by_word: dict[str, list[Sequence[Step]]] = {}
-        self._others: list[Sequence[Step]] = []
+    def __init__(self, options: Sequence[tuple[Element, Sequence[_Step]]]) -> None:
+        self._by_word: dict[str, list[Sequence[_Step]]] = {}
+        self._others: list[Sequence[_Step]] = []
         self.binds = any(step.binds for _, steps in options for step in steps)
         for head, steps in options:
             if isinstance(head, Word):
@@ -178,24 +179,24 @@ class ChoiceStep(Step):
         found = 0
         for i, options in self._begun(places, tokens):
             for steps in options:
-                found |= run(steps, 1 << i, tokens, at)
+                found |= _run(steps, 1 << i, tokens, at)
         for steps in self._others:
-            found |= run(steps, places, tokens, at)
+            found |= _run(steps, places, tokens, at)
         return found
 
     def bound(self, states: States, tokens: Tokens, at: Mentions) -> States:
         if not self.binds:
-            return Step.bound(self, states, tokens, at)
+            return _Step.bound(self, states, tokens, at)
         found: States = {}
         for side, places in states.items():
             for i, options in self._begun(places, tokens):
                 for steps in options:
-                    found = _joined(found, run_bound(steps, {side: 1 << i}, tokens, at))
+                    found = _joined(found, _run_bound(steps, {side: 1 << i}, tokens, at))
         for steps in self._others:
-            found = _joined(found, run_bound(steps, states, tokens, at))
+            found = _joined(found, _run_bound(steps, states, tokens, at))
         return found
 
-    def _begun(self, places: int, tokens: Tokens) -> list[tuple[int, list[Sequence[Step]]]]:
+    def _begun(self, places: int, tokens: Tokens) -> list[tuple[int, list[Sequence[_Step]]]]:
         """The places at which some option's first word stands, with those options."""
         words, by_word = tokens.words, self._by_word
         size = len(words)
@@ -209,7 +210,7 @@ class ChoiceStep(Step):
         return found
 
 
-def run(steps: Sequence[Step], places: int, tokens: Tokens, at: Mentions) -> int:
+def _run(steps: Sequence[_Step], places: int, tokens: Tokens, at: Mentions) -> int:
     """Where a sequence that binds nothing may end, given where it may begin."""
     for step in steps:
         places = step.after(places, tokens, at)
@@ -218,7 +219,7 @@ def run(steps: Sequence[Step], places: int, tokens: Tokens, at: Mentions) -> int
     return places
 
 
-def run_bound(steps: Sequence[Step], states: States, tokens: Tokens, at: Mentions) -> States:
+def _run_bound(steps: Sequence[_Step], states: States, tokens: Tokens, at: Mentions) -> States:
     """Where a sequence may end, given where it may begin."""
     for step in steps:
         states = step.bound(states, tokens, at)
@@ -236,24 +237,28 @@ def _joined(one: States, other: States) -> States:
     return found
 
 
+_NONE: Final[tuple[tuple[int, int, str | None], ...]] = ()
+
+
 class Pattern:
     """A phrase whose first element is a word, a slot or a mark, ready to be matched."""
 
-    __slots__ = ("_binds", "_head", "_steps")
+    __slots__ = ("_binds", "_first", "_head", "_rest")
 
-    def __init__(self, head: Element, steps: Sequence[Step]) -> None:
+    def __init__(self, head: Element, steps: Sequence[_Step]) -> None:
         self._head = head
-        self._steps = steps
+        self._first = steps[0]
+        self._rest = tuple(steps[1:])
         self._binds = any(step.binds for step in steps)
 
-    def matches(self, tokens: Tokens, at: Mentions) -> list[tuple[int, int, str | None]]:
+    def matches(self, tokens: Tokens, at: Mentions) -> Sequence[tuple[int, int, str | None]]:
         """First and last token of the shortest match from every start, for each side that X is bound to."""
         begins = self._begins(tokens, at)
         if not begins:
-            return []
+            return _NONE
         states = self._ends(begins, tokens, at)  # from all starts at once: mostly that is the end of it
         if not states:
-            return []
+            return _NONE
         one = not begins & (begins - 1)
         found: list[tuple[int, int, str | None]] = []
         for start in bits(begins):
@@ -274,10 +279,8 @@ class Pattern:
 
     def _begins(self, tokens: Tokens, at: Mentions) -> int:
         """The tokens at which a match may begin."""
-        head = self._head
-        if isinstance(head, Word):
-            first = self._steps[0]
-            assert isinstance(first, WordStep)
+        head, first = self._head, self._first
+        if isinstance(first, _WordStep):
             return first.standing(tokens)
         if isinstance(head, ActorSlot):
             return sum(1 << first for first in at)
@@ -296,19 +299,20 @@ class Pattern:
 
     def _ends(self, begins: int, tokens: Tokens, at: Mentions) -> States:
         """Where a match may end that begins at one of these tokens, which are not passed over."""
-        head, first, rest = self._head, self._steps[0], self._steps[1:]
-        if isinstance(head, ActorSlot):
-            return run_bound(rest, first.bound({None: begins}, tokens, at), tokens, at)
-        if isinstance(head, Word):
+        first = self._first
+        if isinstance(first, _WordStep):
             begins <<= 1
-        elif not (isinstance(head, Mark) and head.kind == "^"):
+        elif isinstance(first, _SlotStep):
+            return _run_bound(self._rest, first.bound({None: begins}, tokens, at), tokens, at)
+        elif not (isinstance(self._head, Mark) and self._head.kind == "^"):
             begins = first.after(begins, tokens, at)
-        if not begins:
-            return {}
         if self._binds:
-            return run_bound(rest, {None: begins}, tokens, at)
-        places = run(rest, begins, tokens, at)
-        return {None: places} if places else {}
+            return _run_bound(self._rest, {None: begins}, tokens, at)
+        for step in self._rest:
+            if not begins:
+                break
+            begins = step.after(begins, tokens, at)
+        return {None: begins} if begins else {}
 
 
 def signs(kind: str) -> frozenset[str]:
@@ -336,35 +340,35 @@ class Maker:
     def __init__(self, admits: Admits) -> None:
         self._admits = admits
         self._made: dict[
-            int, tuple[object, Sequence[Step]]
+            int, tuple[object, Sequence[_Step]]
         ] = {}  # with the elements, so that ids stay theirs
 
     def pattern(self, elements: Sequence[Element]) -> Pattern:
         """A phrase made ready."""
         return Pattern(elements[0], [self._step(element) for element in elements])
 
-    def _steps(self, elements: Sequence[Element]) -> Sequence[Step]:
+    def _steps(self, elements: Sequence[Element]) -> Sequence[_Step]:
         known = self._made.get(id(elements))
         if known is None:
             known = self._made[id(elements)] = elements, [self._step(element) for element in elements]
         return known[1]
 
-    def _step(self, element: Element) -> Step:
+    def _step(self, element: Element) -> _Step:
         if isinstance(element, Word):
-            return WordStep(element)
+            return _WordStep(element)
         if isinstance(element, ActorSlot):
-            return SlotStep(element, self._admits)
+            return _SlotStep(element, self._admits)
         if isinstance(element, Gap):
-            return GapStep(element)
+            return _GapStep(element)
         if isinstance(element, Mark):
-            return MarkStep(element.kind)
+            return _MarkStep(element.kind)
         known = self._made.get(id(element))
         if known is None:
-            made: Step
+            made: _Step
             if isinstance(element, Optional):
-                made = OptionalStep(self._steps(element.elements))
+                made = _OptionalStep(self._steps(element.elements))
             else:
                 assert isinstance(element, Alternatives)
-                made = ChoiceStep([(option[0], self._steps(option)) for option in element.options])
+                made = _ChoiceStep([(option[0], self._steps(option)) for option in element.options])
             known = self._made[id(element)] = element, [made]
         return known[1][0]
