@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
 
 from stance.document import Document, Sentence
 from stance.errors import StanceError
@@ -233,19 +233,37 @@ def label_batch(setup: Setup, items: Sequence[Work], start: int = 0) -> list[Rec
 # -- batches and order -----------------------------------------------------------------------------------
 
 
-def batches(items: Iterable[Work], first: int = 0) -> Iterator[Batch]:
-    """Items in batches of about the same length; ``first`` is the number of the first item."""
-    held: list[Work] = []
-    start, size = first, 0
+class Text(Protocol):
+    """Anything that has words."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+
+
+TextT = TypeVar("TextT", bound=Text)
+
+
+def by_size(items: Iterable[TextT], characters: int, most: int) -> Iterator[list[TextT]]:
+    """Items that follow each other, together until they have so many characters, or are so many."""
+    held: list[TextT] = []
+    size = 0
     for item in items:
         held.append(item)
         size += len(item.text)
-        if size >= BATCH_CHARS or len(held) >= BATCH_ITEMS:
-            yield Batch(start, tuple(held))
-            start += len(held)
+        if size >= characters or len(held) >= most:
+            yield held
             held, size = [], 0
     if held:
+        yield held
+
+
+def batches(items: Iterable[Work], first: int = 0) -> Iterator[Batch]:
+    """Items in batches of about the same length; ``first`` is the number of the first item."""
+    start = first
+    for held in by_size(items, BATCH_CHARS, BATCH_ITEMS):
         yield Batch(start, tuple(held))
+        start += len(held)
 
 
 def name_of(item: Work) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stance.document import Document
 from stance.errors import StanceError
+from stance.executors import by_size
 from stance.monitor import polite
 from stance.monitor.articles import Articles, Found
 from stance.monitor.identity import Candidate, candidates
@@ -183,7 +184,7 @@ class Watcher:
         skipped = self._manners.any_language
         while page := self._store.outdated(self._maker, last, skipped=skipped):
             last = page[-1].id
-            for batch in _by_size(page):
+            for batch in by_size(page, BATCH_CHARACTERS, len(page)):
                 found = self._labelled([Document(item.text, item.name, item.meta) for item in batch])
                 for item, verdicts in zip(batch, found, strict=True):
                     self._listener.check()
@@ -468,17 +469,6 @@ def _again(stored: StoredItem) -> NewItem:
         tries=stored.tries,
         sketch=sketch(stored.text),
     )
-
-
-def _by_size(items: Sequence[StoredItem]) -> Iterator[list[StoredItem]]:
-    batch: list[StoredItem] = []
-    for item in items:
-        batch.append(item)
-        if sum(len(entry.text) for entry in batch) >= BATCH_CHARACTERS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _validator(value: str | None) -> str | None:
