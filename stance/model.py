@@ -79,7 +79,7 @@ def masked(gathered: Gathered, slot: Mapping[str, str], *, cues: bool = True) ->
             continue
         first = word[0]
         if first.isalpha() or first in _KEPT_MARKS:
-            words.append((word, i, i))
+            words.append(("a" if word == "an" else word, i, i))  # which of the two hangs on the name behind
         elif first.isdigit():
             words.append(("#", i, i))
         elif word in _QUOTES:

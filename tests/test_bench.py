@@ -339,3 +339,12 @@ def test_settings_for_every_command_do_not_reach_engines(run: Run, data: Path, t
     (tmp_path / "stance.toml").write_text('engine = "hybrid"\n')
     result = run("accuracy", data, "--engine", "rules")
     assert result.exit_code == 0, result.output
+
+
+def test_bench_alone_measures_the_seeds(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench._ON_SEEDS == ("accuracy", "impartiality", "faithfulness")
+    monkeypatch.setattr(bench, "_ON_SEEDS", ("accuracy", "faithfulness"))  # the small one has no rulebook
+    done = run()
+    assert done.exit_code == 0, done.output
+    for name in ("accuracy", "faithfulness"):
+        assert f"== stance bench {name}" in done.stdout

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from fake_classifier import FakeClassifier
 
-from stance import evaluate, impartiality, rulebook
+from stance import evaluate, impartiality, model, rulebook
 from stance.classifier import Classifier
 from stance.errors import StanceError
 from stance.evidence import Verdict
@@ -116,3 +116,42 @@ def test_frames_that_names_alone_make_are_counted(rules: rulebook.Rulebook) -> N
 def test_no_name_nothing_to_swap(rules: rulebook.Rulebook) -> None:
     test = impartiality.name_test(cast(Classifier, Biased(rules)), [item(0, N)])
     assert (test.swapped, test.kept, test.to_dict()["unframed_kept"]) == (0, None, None)
+
+
+# -- features ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Biden told reporters in Washington that Russian troops had shelled Kharkiv.",
+        "The US spoke of a brutal winter in Sumy, and Ukraine asked for talks.",
+        "“We will not leave,” the Ukrainian general said.",
+        "Kyiv spoke of Moscow’s lies and of freedom.",
+        "A Czech minister met Zelensky in Lviv on Monday; the occupiers left.",
+        "NATO AND EU LEADERS MEET IN BRUSSELS",
+    ],
+)
+def test_a_mirrored_text_has_the_mirrored_features(rules: rulebook.Rulebook, text: str) -> None:
+    twin = Mirror(rules)(text)
+    assert twin.changed, twin.why
+    classifier = Classifier(rules, engine="rules")
+    one, two = classifier.gather_sentences([text, twin.text])
+    families = model.ENGINE_FAMILIES["hybrid"]
+    first = model.mirrored(model.features(one, classifier.sides, families))
+    assert first == model.features(two, classifier.sides, families)
+
+
+def test_a_weak_word_of_nobody_tells_no_side(rules: rulebook.Rulebook) -> None:
+    classifier = Classifier(rules, engine="rules")
+    one, two = classifier.gather_sentences(
+        ["The general spoke of the Russian crimes.", "The general spoke of the Ukrainian crimes."]
+    )
+    assert one.hints == two.hints == {"harm-talk"}
+    assert not any(e.counted and e.rule == "harm-talk" for e in one.settled)
+
+
+def test_a_paired_cue_is_swapped_whatever_its_form(rules: rulebook.Rulebook) -> None:
+    text = "He spoke of a war of aggression."
+    assert Mirror(rules)(text).text == "He spoke of a proxy war."
+    assert not Mirror(rules, exact=True)(text).changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -28,6 +28,7 @@ _FIELDS: Final = tuple(
 )
 ARGUMENTS: Final = "stance.bench.arguments"
 _SEEDS: Final = "bundled seeds"
+_ON_SEEDS: Final = ("accuracy", "impartiality", "faithfulness")
 
 
 class BenchCommand(StanceCommand):
@@ -51,18 +52,30 @@ class BenchGroup(LazyGroup):
         "faithfulness": ("stance.cli.bench_faithfulness", "Does the named evidence carry the verdict?"),
         "throughput": ("stance.cli.bench_throughput", "How fast is it, beside peers in the same run?"),
     },
+    invoke_without_command=True,
     examples=(
+        "stance bench",
         "stance bench accuracy",
         "stance bench compare rules hybrid --on labelled.jsonl",
         "stance bench impartiality",
     ),
 )
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Measure engines on labelled sentences; without data, on the bundled seeds.
+
+    Without a command: accuracy, impartiality and faithfulness on the seeds, one after the other.
 
     An engine is written ENGINE[:KEY=VALUE,...]: rules, model or hybrid, and optionally rules=DIR,
     overlay=DIR, model=DIR, or git=REV for the rules of a git revision.
     """
+    if ctx.invoked_subcommand is None:
+        for name in _ON_SEEDS:
+            part = BenchGroup.get_command(cast(BenchGroup, ctx.command), ctx, name)
+            assert part is not None
+            with part.make_context(name, [], parent=ctx) as inner:
+                click.echo(f"== stance bench {name}")
+                part.invoke(inner)
 
 
 # -- versions --------------------------------------------------------------------------------------------
