@@ -9,10 +9,11 @@ read when it is first tried, since most never are.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stance import cache
 from stance.phrases import (
@@ -63,6 +64,8 @@ Node = dict[str, Any]
 _END: Final = ""
 # Spelled-out forms of a phrase of plain words from which it is matched element by element instead.
 _MAX_PATHS: Final = 300
+# Characters scanned at once: no sentence has as many, whoever hands it in.
+MAX_SCANNED: Final = 5_000
 
 
 @dataclass(slots=True)
@@ -242,7 +245,23 @@ class Lexicon:
     # -- scanning --------------------------------------------------------------------------------------
 
     def scan(self, text: str) -> Scan:
-        """Everything that names and phrases find in one sentence, in order of place, then of rule id."""
+        """Everything that names and phrases find in one sentence, in order of place, then of rule id.
+
+        A text longer than any sentence is scanned in pieces: sets of places would grow with its square.
+        """
+        if len(text) <= MAX_SCANNED:
+            return self._scan(text)
+        tokens = Tokens(text)
+        mentions: list[Mention] = []
+        hits: list[Hit] = []
+        for start, end in _pieces(text):
+            found = self._scan(text[start:end])
+            skipped = bisect_left(tokens.starts, start)
+            mentions += [_moved(mention, start, skipped) for mention in found.mentions]
+            hits += [_moved(hit, start, skipped) for hit in found.hits]
+        return Scan(tokens, tuple(mentions), tuple(hits))
+
+    def _scan(self, text: str) -> Scan:
         tokens = Tokens(text)
         leads = self._leads
         words = tokens.words
@@ -425,6 +444,32 @@ class Lexicon:
             other = self._rulebook.other(actor.side)
             return bound is None or bound == other, other if bound is None else bound
         return slot.side == actor.side, bound
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches of at most `MAX_SCANNED` characters, cut at white space where there is some."""
+    start = 0
+    while len(text) - start > MAX_SCANNED:
+        limit = start + MAX_SCANNED
+        end = max(text.rfind(" ", start + 1, limit), text.rfind("\n", start + 1, limit))
+        end = end if end > start else limit
+        yield start, end
+        start = end
+    yield start, len(text)
+
+
+_Found = TypeVar("_Found", Mention, Hit)
+
+
+def _moved(found: _Found, by: int, tokens: int) -> _Found:
+    """The same in a longer text, ``by`` characters and ``tokens`` tokens further on."""
+    return replace(
+        found,
+        start=found.start + by,
+        end=found.end + by,
+        first=found.first + tokens,
+        last=found.last + tokens,
+    )
 
 
 def _without_inner_repeats(hits: Sequence[Hit]) -> tuple[Hit, ...]:

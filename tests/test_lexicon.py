@@ -170,6 +170,17 @@ def test_tokens_are_those_of_the_slow_scan(text: str) -> None:
         assert getattr(one, name) == getattr(other, name), name
 
 
+def test_a_text_longer_than_any_sentence_is_scanned_in_pieces() -> None:
+    scanner = Lexicon(rulebook.load())
+    line = "Rain fell on the harbour, and the Russian aggression went on. "
+    scan = scanner.scan(line * 400)
+    assert len(scan.mentions) == 400
+    for found in (*scan.mentions[::19], *scan.hits[::19]):
+        assert scan.tokens.starts[found.first] == found.start
+        assert scan.tokens.ends[found.last] == found.end
+    assert {scan.tokens.text[m.start : m.end] for m in scan.mentions} == {"Russian"}
+
+
 def test_a_kept_index_gives_the_same_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     book = rulebook.load()

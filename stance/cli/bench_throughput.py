@@ -446,14 +446,16 @@ def _more_rules(rulebook: Rulebook) -> Rulebook:
     return replace(rulebook, rules=tuple(sorted(rules, key=lambda rule: rule.id)), digest=rulebook.digest)
 
 
-_OWN_WORD: Final = re.compile(r"(?<![\w<{=:|])[a-z]{5,}(?![\w>}])")
+_OWN_WORD: Final = re.compile(r"<[^<>]*>|\{[^{}]*\}|(?<![\w=|])[a-z]{5,}(?!\w)")  # or a list, a slot
 
 
 def _copy(rule: Rule, copy: int) -> Rule:
     """Grammar words stay, so that the copies are looked up as often as a real rule of other words."""
 
     def other(phrase: str) -> str:
-        return _OWN_WORD.sub(lambda match: f"{match.group()}q{copy}", phrase)
+        return _OWN_WORD.sub(
+            lambda match: match.group() if match.group()[0] in "<{" else f"{match.group()}q{copy}", phrase
+        )
 
     def node(old: Node) -> Node:
         return replace(old, lemma=tuple(map(other, old.lemma)), form=tuple(map(other, old.form)))
