@@ -194,3 +194,11 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_a_child_gives_what_this_process_gives_and_other_versions_are_told() -> None:
+    items = sentences(30)
+    assert executors.label_apart(SETUP, items, 5) == executors.label_batch(SETUP, items, 5)
+    other = Setup("rules", versions=(("stance", "0.0.0"),))
+    assert "this process 0.0.0; install the same" in (executors.fault_of(other) or "")
+    assert all(child.setup != SETUP for child in executors._CHILDREN)  # of an earlier run: ended
