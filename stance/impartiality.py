@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,11 +11,44 @@ import numpy as np
 
 from stance import segment
 from stance.classifier import Classifier
-from stance.evaluate import INDEX, LABELS, Array, Interval, by_article, interval, side_difference
+from stance.evaluate import (
+    INDEX,
+    LABELS,
+    WORDS,
+    Array,
+    Interval,
+    by_article,
+    frame_of,
+    interval,
+    side_difference,
+)
 from stance.evidence import Verdict
 from stance.gold import Labelled
 from stance.labels import Label
 from stance.mirroring import Mirror
+
+_Key = tuple[str, str, str | None]  # of evidence: rule, effect, side
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A sentence that could be mirrored and whose mirror got another label than the swapped one.
+
+    ``rules`` are the rules whose counted evidence in the sentence has no counterpart in the mirror,
+    ``mirror_rules`` those of the mirror without one in the sentence; both empty where words alone decided.
+    """
+
+    place: int  # of the text among those that were tested
+    label: Label
+    mirror_label: Label
+    rules: tuple[str, ...]
+    mirror_rules: tuple[str, ...]
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What tells the two apart: rules, of the mirror too, or words."""
+        found = (*self.rules, *(f"{rule} (in the mirror)" for rule in self.mirror_rules))
+        return found or (WORDS,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +58,7 @@ class MirrorTest:
     name_a_side: int
     mirrored: int
     consistent: int
-    broken: tuple[int, ...] = ()  # which texts, by their place
+    broken: tuple[Break, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -46,12 +79,38 @@ def mirror_test(classifier: Classifier, texts: Sequence[str]) -> MirrorTest:
     changed = [(place, text, twin.text) for place, text, twin in sided if twin.changed]
     first = classifier.classify_sentences(segment.sentence(text) for _, text, _ in changed)
     second = classifier.classify_sentences(segment.sentence(text) for _, _, text in changed)
+    partners = {rule.id: rule.mirror_partner or rule.id for rule in classifier.rulebook.rules}
     broken = tuple(
-        place
+        Break(place, a.label, b.label, *_apart(a, b, partners))
         for (place, _, _), a, b in zip(changed, first, second, strict=True)
         if swapped(a.label) != b.label
     )
     return MirrorTest(len(sided), len(changed), len(changed) - len(broken), broken)
+
+
+def _apart(
+    found: Verdict, mirror: Verdict, partners: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Rules whose counted evidence stands in a verdict but not, with the sides swapped, in its mirror's,
+    and the other way round. Where they stand is left out: a mirrored text has other lengths."""
+    sides = {frame_of(label): frame_of(swapped(label)) for label in LABELS}
+
+    def counted(verdict: Verdict) -> Counter[_Key]:
+        return Counter((e.rule, e.effect, e.side) for e in verdict.evidence if e.counted and e.rule)
+
+    def swap(key: _Key) -> _Key:
+        rule, effect, side = key
+        return partners.get(rule, rule), effect, side if side is None else sides.get(side, side)
+
+    ours, theirs = counted(found), counted(mirror)
+    return (
+        _rules(ours - Counter(map(swap, theirs.elements()))),
+        _rules(theirs - Counter(map(swap, ours.elements()))),
+    )
+
+
+def _rules(keys: Counter[_Key]) -> tuple[str, ...]:
+    return tuple(sorted({rule for rule, *_ in keys}))
 
 
 def swapped(label: Label) -> Label:

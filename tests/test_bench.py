@@ -15,9 +15,11 @@ from click.testing import CliRunner, Result
 from fake_classifier import FakeClassifier
 
 from stance import rulebook
-from stance.cli import bench, cli, loading, options
+from stance.cli import bench, bench_impartiality, cli, loading, options
 from stance.cli.bench_report import Table, without_folders
 from stance.errors import StanceError
+from stance.gold import Labelled
+from stance.labels import Label
 
 Run = Callable[..., Result]
 SENTENCES = (
@@ -330,9 +332,36 @@ def test_impartiality_counts_mirrors_and_pairs(
     found = json.loads((tmp_path / "out.json").read_text())["results"]["rules"]
     assert (found["pairs"], found["pairs_both_right"]) == (2, 1)
     assert 2 <= found["name_a_side"] <= 3
-    assert found["mirrored"] - found["consistent"] == len(found["inconsistent_ids"])
-    assert set(found["inconsistent_ids"]) <= {"8"}
+    broken = found["inconsistent"]
+    assert found["mirrored"] - found["consistent"] == len(broken)
+    assert {row["id"] for row in broken} <= {"8"}
+    assert all(row["rules"] == ["rule-orcs"] for row in broken)
     assert found["consistent"] >= 2
+
+
+def test_exceptions_are_ids_and_rules_the_first_twenty_shown() -> None:
+    from stance.impartiality import Break
+
+    gold = [
+        Labelled(id=f"t{i}", text="secretvillage", label=Label.PRO_KYIV, frame="kyiv", article="a")
+        for i in range(30)
+    ]
+    broken = [
+        Break(i, Label.PRO_KYIV, Label.NEUTRAL_REPORT, ("rule-orcs",), ("rule-junta",)) for i in range(3, 24)
+    ]
+    table = bench_impartiality._exceptions("rules", gold, broken)
+    assert len(table.rows) == 20
+    assert table.rows[0] == ("t3", "pro_kyiv", "neutral_report", "rule-orcs, rule-junta (in the mirror)")
+    assert "21 whose mirror" in table.title
+    assert "the first 20" in table.title
+    assert bench_impartiality._exceptions("rules", gold, broken[:20]).title.endswith("label")
+    assert bench_impartiality._exception("t3", broken[0]) == {
+        "id": "t3",
+        "label": "pro_kyiv",
+        "mirror_label": "neutral_report",
+        "rules": ["rule-orcs"],
+        "mirror_rules": ["rule-junta"],
+    }
 
 
 def test_settings_for_every_command_do_not_reach_engines(run: Run, data: Path, tmp_path: Path) -> None:

@@ -60,6 +60,59 @@ def test_side_differences_by_hand() -> None:
     assert result["f1"].value == pytest.approx(2 / 3 - 4 / 5)
 
 
+# -- exceptions to the mirror ---------------------------------------------------------------------------
+
+
+class Ruled:
+    """Knows one side's wrongs by a rule that has a partner, by one that has none, and by words."""
+
+    def __init__(self, rules: rulebook.Rulebook) -> None:
+        one, other = (SimpleNamespace(id=i, mirror_partner=m) for i, m in (("a", "b"), ("b", "a")))
+        self.rulebook = replace(rules, rules=(*rules.rules, cast(Any, one), cast(Any, other)))
+
+    def classify_sentences(self, sentences: Any) -> Any:
+        for sentence in sentences:
+            moscow = "Russia" in sentence.text
+            found = [("b", "kyiv") if moscow else ("a", "moscow")] if "said" in sentence.text else []
+            if "lost" in sentence.text and moscow:
+                found.append(("alone", "kyiv"))
+            one_sided = moscow and ("lost" in sentence.text or "won" in sentence.text)
+            label = K if one_sided or (found and moscow) else M if found else N
+            yield SimpleNamespace(
+                label=label,
+                evidence=[
+                    SimpleNamespace(rule=rule, effect="frame", side=side, counted=True)
+                    for rule, side in found
+                ],
+            )
+
+
+def test_exceptions_to_the_mirror_name_the_rules_without_a_counterpart(
+    rules: rulebook.Rulebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impartiality, "Mirror", lambda _: Mirror(rules))
+    texts = [
+        "Rain fell.",  # names nobody
+        "Russia said that it rained.",  # partners
+        "Russia lost a match.",  # a rule that the mirror does not have
+        "Ukraine lost a match.",  # a rule that only the mirror has
+        "Russia won a match.",  # no rule at all
+    ]
+    test = impartiality.mirror_test(cast(Classifier, Ruled(rules)), texts)
+    assert (test.name_a_side, test.mirrored, test.consistent) == (4, 4, 1)
+    assert [(part.place, part.rules, part.mirror_rules) for part in test.broken] == [
+        (2, ("alone",), ()),
+        (3, (), ("alone",)),
+        (4, (), ()),
+    ]
+    assert [(part.label, part.mirror_label) for part in test.broken] == [(K, N), (N, K), (K, N)]
+    assert [part.causes for part in test.broken] == [
+        ("alone",),
+        ("alone (in the mirror)",),
+        (evaluate.WORDS,),
+    ]
+
+
 # -- names alone ----------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,7 +13,10 @@ from stance.cli.bench_report import Table, percent
 from stance.cli.root import complain
 
 if TYPE_CHECKING:
-    from stance.impartiality import NameTest
+    from stance.gold import Labelled
+    from stance.impartiality import Break, NameTest
+
+_SHOWN: Final = 20
 
 
 @click.command(
@@ -57,6 +60,7 @@ def command(
         {"name": path.name, "sha256": gold.digest(path), "sentences": len(twins), "use": "swap pairs"}
     )
     rows, sides, swaps = [], [], []
+    broken: list[Table] = []
     for entry, classifier in bench.chosen(engines, report):
         complain(f"{entry.name}: {len(corpus.gold)} sentences and {len(twins)} of pairs")
         bench.noted(report, entry, classifier, corpus)
@@ -71,7 +75,7 @@ def command(
             "coverage": round(test.coverage, 4),
             "consistent": test.consistent,
             "consistency": None if test.consistency is None else round(test.consistency, 4),
-            "inconsistent_ids": [corpus.gold[i].id for i in test.broken],
+            "inconsistent": [_exception(corpus.gold[part.place].id, part) for part in test.broken],
             "pairs": total,
             "pairs_both_right": right,
             "names_alone": names.to_dict()
@@ -87,6 +91,8 @@ def command(
                 f"{right} of {total} ({percent(right / total)})",
             )
         )
+        if test.broken:
+            broken.append(_exceptions(entry.name, corpus.gold, test.broken))
         swaps.append((entry.name, *_names_row(names)))
         sides.append((entry.name, *(str(part) for part in differences.values())))
     report.tables = [
@@ -112,6 +118,7 @@ def command(
             ("", "precision", "recall", "F1"),
             tuple(sides),
         ),
+        *broken,
     ]
     click.echo(report.terminal())
     report.write(json_file, markdown_file)
@@ -124,4 +131,27 @@ def _names_row(names: NameTest) -> tuple[str, ...]:
         "–" if names.kept is None else str(names.kept),
         "–" if names.appeared is None else f"{made}: {names.appeared}",
         *(" / ".join(map(str, names.of_side(number))) for number in (0, 1)),
+    )
+
+
+def _exception(name: str, found: Break) -> dict[str, Any]:
+    return {
+        "id": name,
+        "label": found.label.value,
+        "mirror_label": found.mirror_label.value,
+        "rules": list(found.rules),
+        "mirror_rules": list(found.mirror_rules),
+    }
+
+
+def _exceptions(engine: str, gold: Sequence[Labelled], broken: Sequence[Break]) -> Table:
+    """The sentences whose mirror's label is not the swapped one; the JSON file holds all."""
+    which = f", the first {_SHOWN}" if len(broken) > _SHOWN else ""
+    return Table(
+        f"{engine}: {len(broken)} whose mirror has not the swapped label{which}",
+        ("id", "label", "label of the mirror", "rules without a counterpart"),
+        tuple(
+            (gold[part.place].id, part.label.value, part.mirror_label.value, ", ".join(part.causes))
+            for part in broken[:_SHOWN]
+        ),
     )
