@@ -127,11 +127,12 @@ def test_plots_are_drawn_the_same_twice(run: Run, data: Path, tmp_path: Path) ->
         assert str(tmp_path).encode() not in picture
 
 
+@pytest.mark.parametrize("measure", ["accuracy", "throughput"])
 def test_plots_without_their_library_are_one_sentence(
-    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, measure: str
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    result = run("accuracy", data, "--engine", "rules", "--plots", "pictures")
+    result = run(measure, data, "--engine", "rules", "--plots", "pictures")
     assert result.exit_code == 1
     assert "plots need matplotlib" in result.output
 

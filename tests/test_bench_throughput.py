@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from stance.cli import cli
+from stance.cli import bench_plots, cli
 from stance.cli.bench_throughput import bundled, everyday
 
 
@@ -49,6 +50,24 @@ def test_every_contestant_gets_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found["parsing every sentence"]["of_parsing_every_sentence"] == 1
     assert 0 <= found["parsed"] <= 1
     assert 0 < found["single_ms"]["p50"] <= found["single_ms"]["p99"]
+
+
+def test_speed_is_drawn_beside_the_first_peer_that_took_part(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rates = {
+        "news": {"VADER": 8000.0, "spaCy tokenizer alone": 4000.0, "rules": 1000.0, "floor: JSON": 16000.0},
+        "mixed": {"spaCy tokenizer alone": 4000.0, "rules": 1000.0, "none": 0.0},
+        "empty": {},
+    }
+    peers = ("VADER", "spaCy tokenizer alone")
+    (path,) = bench_plots.speed(tmp_path / "one", rates, peers)
+    (again,) = bench_plots.speed(tmp_path / "two", rates, peers)
+    picture = path.read_text()
+    assert picture == again.read_text()
+    for text in ("VADER = 1", "spaCy tokenizer alone = 1", ">0.125<", ">0.25<", ">2<", ">floor: JSON<"):
+        assert text in picture
+    assert "none" not in re.findall(r">([^<>]+)</text>", picture)
+    assert bench_plots.speed(tmp_path / "three", {"empty": {}}, peers) == []
 
 
 def test_data_without_a_sentence_are_one_sentence_of_complaint(tmp_path: Path) -> None:

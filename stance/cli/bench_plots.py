@@ -29,6 +29,7 @@ _PANEL: Final = 3.4  # inches
 _FEW_HITS: Final = 5
 _MOST_RULES: Final = 40
 _FEW_KEPT: Final = 5
+_LOW: Final = 0.1
 _STYLE: Final = {
     "svg.hashsalt": "stance",  # ids of the parts of a picture; random without it
     "svg.fonttype": "none",  # text stays text: small, and found by a search
@@ -74,6 +75,28 @@ def accuracy(
             path.write_bytes(_picture(panels, draw, size))
             written.append(path)
     return written
+
+
+def speed(folder: Path, rates: Mapping[str, Mapping[str, float]], peers: Sequence[str]) -> list[Path]:
+    """Draw what ``stance bench throughput`` found; the files that were written.
+
+    Args:
+        folder: where the picture goes; made where there is none.
+        rates: sentences a second by corpus and contestant.
+        peers: contestants to compare with; the first that took part is 1.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    panels = {}
+    for corpus, found in rates.items():
+        peer = next((name for name in peers if found.get(name)), None)
+        if peer is not None:
+            panels[corpus] = (peer, {name: rate / found[peer] for name, rate in found.items() if rate})
+    if not panels:
+        return []
+    tall = max(len(ratios) for _, ratios in panels.values())
+    path = folder / "speed.svg"
+    path.write_bytes(_picture(panels, _speed, (1.5 * _PANEL, 0.9 + 0.2 * tall)))
+    return [path]
 
 
 def _picture(panels: Mapping[str, Any], draw: Callable[[Any, Any], None], size: tuple[float, float]) -> bytes:
@@ -134,18 +157,26 @@ def _reliability(ax: Any, scores: Scores) -> None:
         label="perfect predictor, 95%",
     )
     ax.plot(p, [part.right for part in bins], "o-", color=_MAIN, markersize=4, clip_on=False, label="found")
+    outline = _outline()
     for part in bins:
         ax.annotate(
             str(part.sentences),
             (part.probability, part.right),
-            (5, -9),
+            (5, 4 if part.right < _LOW else -9),  # above what is low, so that it stays off the axis
             textcoords="offset points",
             fontsize=6,
+            path_effects=outline,
         )
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the answer", ylabel="share right")
     low, high = scores.calibration.perfect_low, scores.calibration.perfect_high
     note = f"ECE {scores.calibration.error:.3f}\n(perfect: {low:.3f} to {high:.3f})"
-    ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right")
+    ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right", path_effects=outline)
+
+
+def _outline() -> list[Any]:
+    """White around letters, to read them upon lines and bars."""
+    library: Any = importlib.import_module("matplotlib.patheffects")
+    return [library.withStroke(linewidth=2, foreground="white")]
 
 
 def _coverage(ax: Any, scores: Scores) -> None:
@@ -162,6 +193,9 @@ def _coverage(ax: Any, scores: Scores) -> None:
             label=name,
             clip_on=False,
         )
+        places = {(kept.coverage, kept.precision) for kept in points}
+        if len(places) == 1:  # a line without length would not show
+            ax.plot(*places.pop(), "o", color=color, markersize=4, clip_on=False)
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the answers kept", ylabel="precision of those kept")
 
 
@@ -178,6 +212,35 @@ def _rules(ax: Any, rows: Sequence[tuple[str, RulePrecision]]) -> None:
         ylim=(-0.7, len(ranked) - 0.3),
         xlabel=f"precision, rules with {_FEW_HITS} hits or more",
     )
+
+
+def _speed(ax: Any, panel: tuple[str, Mapping[str, float]]) -> None:
+    """Bars from the peer at 1, to the left what is slower, to the right what is faster."""
+    peer, ratios = panel
+    names = list(ratios)[::-1]
+    for place, name in enumerate(names):
+        ratio = ratios[name]
+        floor = name.startswith("floor")  # no contestant: a part of the work
+        ax.barh(place, ratio - 1, left=1, height=0.7, color=_BAND if floor else _MAIN)
+        ax.annotate(
+            f"{ratio:.3g}",
+            (ratio, place),
+            (4 if ratio >= 1 else -4, 0),
+            textcoords="offset points",
+            ha="left" if ratio >= 1 else "right",
+            va="center",
+            fontsize=7,
+        )
+    ax.axvline(1, color="black", linewidth=0.8)
+    ax.set_yticks(range(len(names)), names)
+    # Room for the figures at the ends of the longest bars.
+    ax.set(
+        xscale="log",
+        xlim=(min(ratios.values()) / 2, 2 * max(ratios.values())),
+        ylim=(-0.7, len(names) - 0.3),
+        xlabel=f"sentences a second, {peer} = 1",
+    )
+    ax.xaxis.set_major_formatter("{x:g}")
 
 
 def wilson(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:

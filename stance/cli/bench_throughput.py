@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stance.cli import bench
+from stance.cli import bench, bench_plots
 from stance.cli.bench_report import Report, Table, command_line, percent
 from stance.cli.root import complain
 from stance.document import Document
@@ -487,6 +487,12 @@ def _copy(rule: Rule, copy: int) -> Rule:
 @click.option("--start-up/--no-start-up", default=True, help="Time fresh processes too.  [default: on]")
 @click.option("--memory/--no-memory", default=True, help="Measure peak memory too.  [default: on]")
 @click.option("--growth", "grow", is_flag=True, help="Measure growth with sentences, length and rules too.")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw sentences a second beside VADER, as SVG.",
+)
 @bench.output_options
 @click.pass_context
 def command(
@@ -497,6 +503,7 @@ def command(
     start_up: bool,
     memory: bool,
     grow: bool,
+    plots: Path | None,
     json_file: Path | None,
     markdown_file: Path | None,
 ) -> None:
@@ -506,6 +513,8 @@ def command(
     and a mixed feed made from them and a grammar. One process, one core, CPU time; all sentences of a
     corpus differ, and nothing is remembered from one to the next.
     """
+    if plots is not None:
+        bench_plots.check_available()
     report = Report("throughput", command_line(ctx.command_path, ctx.meta[bench.ARGUMENTS]))
     corpora = [_first(c, sentences) for c in ([given(path) for path in data] if data else bundled())]
     classifiers = bench.chosen(engines, report)
@@ -515,10 +524,12 @@ def command(
     main = next((c for entry, c in classifiers if entry.spec == HYBRID), classifiers[0][1])
     for clock in clocks:
         clock.take(_documents(everyday(_WARM, random.Random(1))), _WARM)
+    rates: dict[str, dict[str, float]] = {}
     for corpus in corpora:
         complain(f"{corpus.name}: {corpus.sentences} sentences")
         report.data.append({"name": corpus.name, "sentences": corpus.sentences, "mix": corpus.mix})
         raced(corpus, clocks)
+        rates[corpus.name] = {clock.name: clock.rate for clock in clocks}
         results: dict[str, Any] = {}
         table = race_table(corpus, clocks, results)
         wanted = sum(seen.wants_tree for seen in main.surfaces(corpus.documents)) / corpus.sentences
@@ -543,6 +554,9 @@ def command(
         complain("growth")
         table, report.results["growth"] = growth(main, corpora[-1])
         report.tables.append(table)
+    if plots is not None:
+        for path in bench_plots.speed(plots, rates, (VADER, TOKENIZER)):
+            complain(f"drew {path}")
     click.echo(report.terminal())
     report.write(json_file, markdown_file)
 
