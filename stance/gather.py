@@ -171,7 +171,7 @@ class Gatherer:
                 node = match.nodes.get(match.rule.scope or "")
                 span = tree.subtree_span(node) if node is not None else (match.start, match.end)
                 cancels.append((match.rule, *span))
-        pieces = [self._piece(item, seen, voices, cancels) for item in raw]
+        pieces = _named_first(raw, [self._piece(item, seen, voices, cancels) for item in raw])
         pieces.sort(key=lambda e: (e.start, e.end, e.rule or "", e.side or ""))
         return Gathered(seen, voices, tuple(pieces), tree is not None, tuple(cancels))
 
@@ -285,6 +285,27 @@ def _bounded(sentence: Sentence) -> Sentence:
         return sentence
     kept = [replace(q, end=min(q.end, MAX_SENTENCE)) for q in sentence.quotations if q.start < MAX_SENTENCE]
     return replace(sentence, text=sentence.text[:MAX_SENTENCE], quotations=tuple(kept))
+
+
+def _named_first(raw: Sequence[_Raw], pieces: Sequence[Evidence]) -> list[Evidence]:
+    """One side's usual word counts for nothing where a rule finds, in the same words, that it is said of that
+    very side: who is named decides, not who likes the word."""
+    named = [
+        piece
+        for item, piece in zip(raw, pieces, strict=True)
+        if piece.counted and piece.effect == "frame" and item.rule.side in _VARIABLES
+    ]
+    if not named:
+        return list(pieces)
+    result = []
+    for item, piece in zip(raw, pieces, strict=True):
+        usual = piece.counted and piece.effect == "frame" and item.rule.side not in _VARIABLES
+        if usual and any(
+            n.side != piece.side and n.start < piece.end and piece.start < n.end for n in named
+        ):
+            piece = replace(piece, counted=False, not_counted=NotCounted.BALANCED)
+        result.append(piece)
+    return result
 
 
 def _cancel_span(hit: Hit, seen: Seen) -> tuple[int, int]:
