@@ -289,7 +289,7 @@ def _bounded(sentence: Sentence) -> Sentence:
 
 def _named_first(raw: Sequence[_Raw], pieces: Sequence[Evidence]) -> list[Evidence]:
     """One side's usual word counts for nothing where a rule finds, in the same words, that it is said of that
-    very side: who is named decides, not who likes the word."""
+    very side: who is named decides, not who likes the word. Hints tell no side anyway."""
     named = [
         piece
         for item, piece in zip(raw, pieces, strict=True)
@@ -299,10 +299,9 @@ def _named_first(raw: Sequence[_Raw], pieces: Sequence[Evidence]) -> list[Eviden
         return list(pieces)
     result = []
     for item, piece in zip(raw, pieces, strict=True):
-        usual = piece.counted and piece.effect == "frame" and item.rule.side not in _VARIABLES
-        if usual and any(
-            n.side != piece.side and n.start < piece.end and piece.start < n.end for n in named
-        ):
+        strong = piece.counted and piece.effect == "frame" and piece.strength == "strong"
+        usual = strong and item.rule.side not in _VARIABLES
+        if usual and any(n.side != piece.side and n.start < piece.end and piece.start < n.end for n in named):
             piece = replace(piece, counted=False, not_counted=NotCounted.BALANCED)
         result.append(piece)
     return result

@@ -200,3 +200,20 @@ def test_a_sentence_too_long_for_a_tree_says_so(classifier: Classifier) -> None:
     (before,), (after,) = (list(classifier.classify_sentences([text])) for text in (short, long))
     assert "too long for a tree" not in before.reason
     assert ("too long for a tree" in after.reason) is (classifier.engine != "model")  # which asks for none
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Zelensky justified his unprovoked invasion of Russia.", "pro_moscow"),
+        ("Putin justified his unprovoked invasion of Ukraine.", "pro_kyiv"),
+        ("Shops in the border town were looted by the Ukrainian military.", "pro_moscow"),
+        ("Shops in the border town were looted by the Russian military.", "pro_kyiv"),
+        ("It was an unprovoked invasion.", "pro_kyiv"),
+    ],
+)
+def test_who_is_named_decides_not_who_likes_the_word(text: str, label: str) -> None:
+    (verdict,) = load("rules").classify(text)
+    assert verdict.label.value == label
+    usual = [e for e in verdict.evidence if e.not_counted is not None and e.strength == "strong"]
+    assert {e.side for e in usual} <= {"kyiv"}
