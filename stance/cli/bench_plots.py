@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stance.evaluate import RulePrecision, Scores
 
 # Distinct for colour-blind readers (Okabe & Ito).
+# White behind letters, to read them upon lines and bars.
+_GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 _MAIN: Final = "#0072b2"
 _BAND: Final = "#cccccc"
 _COLORS: Final = {
@@ -157,7 +159,6 @@ def _reliability(ax: Any, scores: Scores) -> None:
         label="perfect predictor, 95%",
     )
     ax.plot(p, [part.right for part in bins], "o-", color=_MAIN, markersize=4, clip_on=False, label="found")
-    outline = _outline()
     for part in bins:
         ax.annotate(
             str(part.sentences),
@@ -165,18 +166,12 @@ def _reliability(ax: Any, scores: Scores) -> None:
             (5, 4 if part.right < _LOW else -9),  # above what is low, so that it stays off the axis
             textcoords="offset points",
             fontsize=6,
-            path_effects=outline,
+            bbox=_GROUND,
         )
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the answer", ylabel="share right")
     low, high = scores.calibration.perfect_low, scores.calibration.perfect_high
     note = f"ECE {scores.calibration.error:.3f}\n(perfect: {low:.3f} to {high:.3f})"
-    ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right", path_effects=outline)
-
-
-def _outline() -> list[Any]:
-    """White around letters, to read them upon lines and bars."""
-    library: Any = importlib.import_module("matplotlib.patheffects")
-    return [library.withStroke(linewidth=2, foreground="white")]
+    ax.text(0.97, 0.05, note, transform=ax.transAxes, ha="right", bbox=_GROUND)
 
 
 def _coverage(ax: Any, scores: Scores) -> None:
