@@ -25,7 +25,7 @@ class Policy:
     subordinate: float = 0.75  # then the main clause outweighs the rest
     frame: float = 1.5  # one strong cue is enough anywhere, one weak cue nowhere
     balance: float = 0.15  # two sides whose points differ by less than this share are balanced
-    trust: float = 0.15  # hybrid: a frame that this page finds stands unless the model gives it less
+    trust: float = 0.1  # hybrid: a frame that this page finds stands unless the model gives it less
     opinion: float = 1.8  # one strong cue, or two weak ones
     slope: float = 0.9  # points to log-odds, for the shares that the engine ``rules`` reports
 

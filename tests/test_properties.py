@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import stance
 from stance import decide, segment
 from stance.classifier import Classifier
-from stance.document import Document, Meta, Sentence
+from stance.decide import Answers
+from stance.document import Document, Meta
 from stance.evidence import Evidence, Speaker, Verdict
 from stance.labels import NO_FRAME, Label, NotCounted, Voice
 from stance.reasons import reason
@@ -194,26 +195,14 @@ def test_a_reason_is_one_line_that_repeats_only_what_it_was_given(
     voice: Voice,
     speaker: Speaker | None,
 ) -> None:
-    verdict = Verdict(
-        sentence=Sentence("x" * 90, 0, 90),
-        label=Label.NEUTRAL_REPORT,
-        own_label=Label.NEUTRAL_REPORT,
-        probabilities={},
-        frame=frame,
-        opinion=opinion,
-        voice=voice,
-        speaker=speaker,
-        reason="",
-        evidence=tuple(replace(e, counted=lost is None, not_counted=lost) for e, lost in pieces),
-        engine="rules",
-        versions=classifier.versions,
-    )
-    text = reason(verdict, classifier.rulebook)
-    assert text == reason(verdict, classifier.rulebook)
+    found = tuple(replace(e, counted=lost is None, not_counted=lost) for e, lost in pieces)
+    answers = Answers(frame, opinion, voice, speaker, found, {}, 0.0)
+    text = reason(classifier.rulebook, answers, voice, speaker)
+    assert text == reason(classifier.rulebook, answers, voice, speaker)
     assert text.strip()
     assert len(text) < 900
     quoted = text.count("“")
-    assert quoted == text.count("”") or any(set("“”") & set(e.text) for e in verdict.evidence)
+    assert quoted == text.count("”") or any(set("“”") & set(e.text) for e in found)
     if frame != NO_FRAME:
         assert text.startswith("carries ")
     elif opinion:
