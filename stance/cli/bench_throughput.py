@@ -377,13 +377,18 @@ def _cpu(command: Sequence[str]) -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
+# Linux hands a parent's peak down to its child in ru_maxrss; VmHWM is the child's own.
 _PEAK: Final = (
     "import json, resource, sys, stance\n"
     "from stance.document import Document\n"
     "c = stance.load({engine!r})\n"
     "for a in c.stream(Document(json.loads(line)) for line in sys.stdin):\n"
     "    for v in a: json.dumps(v.to_dict())\n"
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    "try:\n"
+    "    lines = open('/proc/self/status').read().splitlines()\n"
+    "    print(next(line.split()[1] for line in lines if line.startswith('VmHWM:')))\n"
+    "except (OSError, StopIteration):\n"
+    "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
 )
 
 
