@@ -193,6 +193,35 @@ def test_an_output_that_does_not_fit_is_absent(small_disk: Path, tmp_path: Path)
     assert not target.exists()
 
 
+def test_a_report_that_does_not_fit_names_its_file(small_disk: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text((make.CLAIM + "\n") * 300, encoding="utf-8")
+    target = small_disk / "report.html"
+    (small_disk / "ballast").write_bytes(b"x" * 220_000)
+    done = command("report", "--engine", "rules", str(path), "-o", str(target))
+    assert done.returncode == 1
+    assert done.stderr.decode().strip() == (
+        f"{target}: No space left on device; check the disk and the permissions"
+    )
+    assert [found.name for found in small_disk.iterdir()] == ["ballast"]
+
+
+def test_a_job_that_filled_the_disk_goes_on_when_there_is_room(small_disk: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [json.dumps({"id": i, "text": (make.CLAIM + "\n") * (i % 9 + 1)}) for i in range(60)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    call = ("classify", "--engine", "rules", str(path), "--output")
+    assert command(*call, str(tmp_path / "alone.jsonl")).returncode == 0
+    target = small_disk / "out.jsonl"
+    stopped = command(*call, str(target))
+    assert stopped.returncode == 1
+    assert b"the same command with --resume goes on" in stopped.stderr
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True, capture_output=True)
+    assert command(*call, str(target), "--resume").returncode == 0
+    assert target.read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
+    assert [found.name for found in small_disk.iterdir()] == ["out.jsonl"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no limits of this kind on this system")
 def test_an_output_beyond_the_limit_of_files_is_absent(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"

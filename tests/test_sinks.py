@@ -236,6 +236,20 @@ def test_a_shorter_partial_than_the_journal_says_starts_anew(tmp_path: Path) -> 
     assert (tmp_path / "out").read_bytes() == b""
 
 
+@pytest.mark.parametrize("interval", [0, 60])
+def test_an_input_written_in_part_is_written_again(tmp_path: Path, interval: int) -> None:
+    output = OutputFile(tmp_path / "out", "job", interval=interval)
+    output.stream.write(b"first\n")
+    output.done("x")
+    output.stream.write(b"sec")  # the disk is full, or Ctrl-C comes
+    output.abandon()
+    again = OutputFile(tmp_path / "out", "job", resume=True)
+    assert again.start == Checkpoint(1, 6, "x")
+    again.stream.write(b"second\n")
+    again.finish()
+    assert (tmp_path / "out").read_bytes() == b"first\nsecond\n"
+
+
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "real")

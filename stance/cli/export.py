@@ -49,7 +49,7 @@ def command(
     """Write the newest verdict of every sentence in a store, items in the order in which they came."""
     from stance.monitor import Store
     from stance.sinks import ENDINGS, FILE_FORMATS, SinkOptions, check_available, open_sink
-    from stance.sinks.files import OutputFile
+    from stance.sinks.files import OutputFile, naming
 
     if since is not None and not _SINCE.fullmatch(since):
         raise click.UsageError(f"--since: '{since}' is no date like 2026-03-01")
@@ -74,11 +74,12 @@ def command(
             return
         target = OutputFile(Path(output), job="export")
         try:
-            sink = open_sink(chosen, target.stream, SinkOptions(bom=bom))
-            for records in documents:
-                sink.write(records)
-            sink.finish()
-            target.finish(chosen if chosen in FILE_FORMATS else None)
+            with naming(Path(output)):
+                sink = open_sink(chosen, target.stream, SinkOptions(bom=bom))
+                for records in documents:
+                    sink.write(records)
+                sink.finish()
+                target.finish(chosen if chosen in FILE_FORMATS else None)
         except BaseException:
             target.discard()
             raise

@@ -15,6 +15,7 @@ import click
 from stance.cli import loading, options
 from stance.cli.root import StanceCommand, complain
 from stance.errors import StanceError
+from stance.sinks.files import naming
 
 if TYPE_CHECKING:
     from stance.report.data import Gathered, Gatherer
@@ -189,7 +190,8 @@ def _write(page: str, output: str | None) -> None:
 def _replaced(target: Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        os.replace(partial, target)
+        with naming(target):
+            yield partial
+            os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

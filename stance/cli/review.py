@@ -21,6 +21,7 @@ from stance.cli import options
 from stance.cli.root import StanceCommand, complain
 from stance.errors import StanceError
 from stance.labels import Label, Voice
+from stance.sinks.files import naming
 from stance.version import __version__
 
 DECISIONS: Final = "stance-decisions.jsonl"
@@ -248,8 +249,9 @@ def _replace(target: Path, text: str) -> None:
         raise StanceError(f"{target}: cannot be written there; name a file in a folder that exists")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, target)
+        with naming(target):
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -12,6 +12,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -38,6 +40,17 @@ def chained(chain: str, name: str | None, text: str) -> str:
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+@contextmanager
+def naming(target: Path) -> Iterator[None]:
+    """A fault of the disk names the file that was being written: those of a write name none."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.filename is None:
+            fault.filename = str(target)
+        raise
 
 
 def is_complete(target: Path) -> bool:
@@ -84,7 +97,8 @@ class OutputFile:
 
     def done(self, chain: str, inputs: int = 1) -> None:
         """`inputs` more are written completely; `chain` is the digest up to and with the last of them."""
-        self._last = Checkpoint(self._last.inputs + inputs, 0, chain)
+        # Where they end is asked now: when the job stops, the next may have been written in part.
+        self._last = Checkpoint(self._last.inputs + inputs, self.stream.tell(), chain)
         if time.monotonic() >= self._due:
             self.checkpoint()
 
@@ -94,7 +108,7 @@ class OutputFile:
             return
         self.stream.flush()
         os.fsync(self.stream.fileno())
-        self._record(Checkpoint(self._last.inputs, self.stream.tell(), self._last.chain))
+        self._record(self._last)
         self._due = time.monotonic() + self._interval
 
     def finish(self, converted: str | None = None) -> None:
@@ -113,11 +127,10 @@ class OutputFile:
         self._partial.unlink(missing_ok=True)
 
     def abandon(self) -> None:
-        """Stop for now: what is done stays on disk for `resume`."""
-        try:
+        """Stop for now: what is done stays on disk for `resume`, as much of it as the disk takes."""
+        with suppress(OSError):
             self.checkpoint()
-        finally:
-            self._close()
+        self._close()
 
     def discard(self) -> None:
         """Stop for good: nothing is left of what was begun."""
@@ -126,8 +139,9 @@ class OutputFile:
         self._partial.unlink(missing_ok=True)
 
     def _close(self) -> None:
-        self._journal.close()
-        self.stream.close()
+        for stream in (self._journal, self.stream):
+            with suppress(OSError):  # a full disk; what counts was brought there before
+                stream.close()
 
     def _record(self, checkpoint: Checkpoint) -> None:
         entry = {"inputs": checkpoint.inputs, "size": checkpoint.size, "chain": checkpoint.chain}
