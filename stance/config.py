@@ -39,6 +39,8 @@ SHARED: Final = (
     "timeout",
     "width",
 )
+# What no file may say: whoever runs a scheduler runs code in the processes that talk to it.
+COMMAND_LINE_ONLY: Final = frozenset({"scheduler"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Settings:
         """The settings of a command (``("rules", "check")``), its own table over the shared keys.
 
         Raises:
-            StanceError: its table holds a key that the command does not know.
+            StanceError: its table holds a key that the command does not know, or that no file may hold.
         """
         table: Any = self.tables
         for word in command:
@@ -62,6 +64,8 @@ class Settings:
                 raise StanceError(f"{self.path}: '{word}' is a command; write its settings under [{word}]")
         own = {key.replace("-", "_"): value for key, value in table.items() if not isinstance(value, dict)}
         for key in own:
+            if key in COMMAND_LINE_ONLY:
+                raise StanceError(f"{self.path}: '{key}' is no setting for a file; give it as --{key}")
             if key not in known:
                 raise StanceError(
                     f"{self.path}: [{'.'.join(command)}] has no setting '{key}'{_suggestion(key, known)}"

@@ -645,9 +645,9 @@ def test_settings_file_environment_and_command_line_in_that_order(
 
 
 def test_settings_reach_the_command_and_lose_to_its_line(run: Run, article: Path, tmp_path: Path) -> None:
-    (tmp_path / "stance.toml").write_text('[classify]\nformat = "csv"\n')
-    (tmp_path / "stance.toml").write_text('[classify]\nform = "csv"\n')
-    assert run("classify", article).stdout.startswith("document,index")
+    for name in ("format", "form"):
+        (tmp_path / "stance.toml").write_text(f'[classify]\n{name} = "csv"\n')
+        assert run("classify", article).stdout.startswith("document,index")
     assert run("classify", article, "--format", "jsonl").stdout.startswith("{")
 
 
@@ -660,6 +660,7 @@ def test_settings_reach_the_command_and_lose_to_its_line(run: Run, article: Path
         ('engine = "magic"', "'engine'"),
         ("classify = 3", "'classify' is a command"),
         ("[classify]\ncolumns = 3", "'columns'"),
+        ('[classify]\nscheduler = "tcp://x:1"', "'scheduler' is no setting for a file; give it"),
     ],
 )
 def test_wrong_settings_are_named(run: Run, tmp_path: Path, article: Path, text: str, message: str) -> None:
