@@ -268,10 +268,14 @@ class Gatherer:
             ]
             if inside:
                 first, last = inside[0], inside[-1]
+                if self._voice.speaks_itself(tokens, first, last + 1):
+                    return None
                 for mention in seen.scan.mentions:  # a name is taken whole, however the tree cuts it
                     if mention.first <= last and first <= mention.last:
                         first, last = min(first, mention.first), max(last, mention.last)
-                speaker, expert = self._voice.name(seen.scan, first, last + 1, seen.before)
+                speaker, expert = self._voice.name(
+                    seen.scan, first, last + 1, seen.before, announces=place[1] <= start
+                )
         speaker, expert = self._voice.better(seen.voices, place, speaker, expert)
         root = tree.heads[anchor] == anchor
         voice = Voice(match.rule.voice or "attributed")

@@ -30,6 +30,7 @@ _SUBORDINATORS: Final = frozenset(
 )
 _PRONOUNS: Final = frozenset("he she they it his her their its him them".split())
 _PERSON_PRONOUNS: Final = frozenset("he she him her his".split())
+_THEY: Final = frozenset("they their them".split())
 _SUBJECT_PRONOUNS: Final = frozenset("he she they it".split())
 _DEFINITE: Final = frozenset("the this his her their its".split())
 _FIRST_PERSON: Final = frozenset("i we my our us me".split())
@@ -46,6 +47,8 @@ _PREPOSITIONS: Final = frozenset("of for in to with from by at on against near".
 _RELATIVES: Final = frozenset(("which", "who"))
 # How many surnames a document keeps in mind.
 MAX_NAMES: Final = 64
+# Scopes that begin behind the reporting word itself, not behind the whole phrase that found it.
+_FROM_VERB: Final = ("sentence", "clause-after")
 _CLAUSE_END: Final = frozenset(";")
 _SMALL: Final = (
     _BREAKS | _BEFORE_VERB | _PREPOSITIONS | _PRONOUNS | frozenset("the a an as 's this these which".split())
@@ -83,6 +86,7 @@ _LABELS: Final = frozenset(
 _STOPS: Final = (".", "!", "?", "…", '."', ".”", '?"', "?”", '!"', "!”")
 _OPENING: Final = frozenset("\"“«‘'`„‹(")
 _AFTER_SPEAKER: Final = (_OPENING | frozenset(":;—–.")) - frozenset("'’")
+_MARKS: Final = " \"“”«»„‘’'`"
 _CLOSING: Final = frozenset("\"”»’')›")
 _PERSON_KINDS: Final = frozenset(("leader", "official", "person"))
 
@@ -90,7 +94,8 @@ _PERSON_KINDS: Final = frozenset(("leader", "official", "person"))
 SHORT_QUOTATION_WORDS: Final = 5
 # Share of a sentence's words inside marks from which its main content counts as quoted.
 QUOTED_SHARE: Final = 0.6
-QUOTED_SHARE_FROM_START: Final = 0.45  # where the sentence begins inside them
+QUOTED_SHARE_REPORTED: Final = 0.7  # where a reporting clause makes the rest indirect speech
+QUOTED_SHARE_SPEECH: Final = 0.3  # where the marks open the sentence, or stand after a comma or colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +262,12 @@ class VoiceStage:
                     continue  # the reporting clause itself
                 words += 1
                 quoted += inside
-            starts = any(q.start <= 2 for q in sentence.quotations)
             carried = any(q.opens_before or q.continues_after for q in sentence.quotations)
+            speech = quoted >= SHORT_QUOTATION_WORDS and _direct_speech(sentence)
+            share = QUOTED_SHARE_SPEECH if speech else QUOTED_SHARE_REPORTED if mains else QUOTED_SHARE
             if (
                 words
-                and quoted / words >= (QUOTED_SHARE if not starts else QUOTED_SHARE_FROM_START)
+                and quoted / words >= share
                 and (mains or carried or quoted >= SHORT_QUOTATION_WORDS)
             ):
                 return Voice.QUOTED, quoted_speaker, quoted_expert
@@ -281,7 +287,8 @@ class VoiceStage:
             # "He said at the meeting:" announces words that this sentence does not hold.
             start, end = hit.end, hit.end if sentence.text.rstrip().endswith(":") else size
         elif covers == "clause-after":
-            start, end = hit.end, _clause_end(tokens, hit.last + 1, size)
+            start = tokens.ends[hit.first] if hit.rule.speaker == "before" else hit.end
+            end = _clause_end(tokens, hit.last + 1, size)
         elif covers == "before":
             start, end = _clause_start(tokens, hit.first), hit.start
         else:
@@ -308,7 +315,7 @@ class VoiceStage:
         dashed = covers == "before" and where != "before" and sentence.text[0] in _DASHES
         voice = Voice.QUOTED if dashed else Voice(hit.rule.voice or "attributed")
         # What the verb names may stand inside the phrase that found it: only the verb is no part of it.
-        last = tokens.ends[hit.first] if covers == "sentence" and where == "before" else hit.end
+        last = tokens.ends[hit.first] if covers in _FROM_VERB and where == "before" else hit.end
         return Scope(start, end, voice, speaker, (hit.start, last), hit.rule.id, main, expert)
 
     # -- speakers --------------------------------------------------------------------------------------
@@ -328,7 +335,8 @@ class VoiceStage:
             first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
             if first == hit.first:  # "NATO members fear": the name before the noun that was found
                 first = next((m.first for m in scan.mentions if m.last == first - 1), first)
-            speaker, expert = self.name(scan, first, last, context, quotations=quoted)
+            announces = hit.rule.covers == "clause-after"
+            speaker, expert = self.name(scan, first, last, context, quotations=quoted, announces=announces)
             return speaker, expert, hit.first
         if where == "before":
             first = _phrase_start(tokens, hit.first, sentence.quotations)
@@ -341,7 +349,10 @@ class VoiceStage:
             if last > first and tokens.words[last - 1] in _SUBJECT_PRONOUNS:
                 if before is not None:
                     return before.speaker, before.expert, last - 1
-                speaker, expert = self._pronoun(scan, tokens.words[last - 1], last - 1, context, quoted)
+                after = hit.rule.covers == "clause-after"
+                speaker, expert = self.name(
+                    scan, last - 1, last, context, quotations=quoted, announces=after
+                )
                 return speaker, expert, last - 1
             coordinated = last > first and tokens.words[last - 1] in _AND
             if coordinated or tokens.words[hit.first] == "," or _is_clause(scan, first, last):
@@ -370,8 +381,12 @@ class VoiceStage:
         *,
         near_end: bool = False,
         quotations: Sequence[Quotation] = (),
+        announces: bool = False,
     ) -> tuple[Speaker, bool]:
-        """The speaker named by tokens ``[first, last)`` and whether their view is an expert's."""
+        """The speaker named by tokens ``[first, last)`` and whether their view is an expert's.
+
+        ``announces``: what is said comes after the verb, so that a pronoun may mean the sentence's subject.
+        """
         tokens = scan.tokens
         last = _without_auxiliaries(tokens, first, last)
         words = tokens.words[first:last]
@@ -379,7 +394,8 @@ class VoiceStage:
         if not content:
             return self.unknown, False
         if len(content) <= 2 and (low := next((w for w in words if w in _PRONOUNS), None)) is not None:
-            return self._pronoun(scan, low, content[0], context, quotations)
+            before = self._antecedent(scan, low, content[0], quotations) if announces else None
+            return before or self._pronoun(scan, low, content[0], context, quotations)
         inside = [m for m in scan.mentions if first <= m.first and m.last < last]
         start, end = tokens.starts[content[0]], tokens.ends[content[-1]]
         override = next((m for m in inside if m.actor.kind == "role" and m.actor.speaker is not None), None)
@@ -492,6 +508,8 @@ class VoiceStage:
             first -= 1
         if first < 2 or tokens.words[first - 1] != "," or not tokens.raw[first - 2][0].isupper():
             return None
+        if first - 2 <= tokens.first_word or not tokens.raw[first - 3][0].isupper():
+            return None  # "However, the Danish minister", "On Monday, ..."
         if len(tokens.words[first - 2]) < 3 or any(m.last == first - 2 for m in scan.mentions):
             return None
         last = role.last + 1
@@ -501,6 +519,23 @@ class VoiceStage:
         if speaker.side == self._nobody:
             return None
         return tokens.words[first - 2], speaker.side, expert
+
+    def _antecedent(
+        self, scan: Scan, word: str, place: int, quotations: Sequence[Quotation]
+    ) -> tuple[Speaker, bool] | None:
+        """The subject of the sentence, if a pronoun after it can mean it: "Spain sells what it calls"."""
+        if word in _THEY:
+            return None
+        first, last = _subject(scan, place, self._verbs, quotations)
+        person = word in _PERSON_PRONOUNS
+        for mention in scan.mentions:
+            actor = mention.actor
+            if not first <= mention.first <= mention.last < last or actor.kind == "role":
+                continue
+            if actor.speaker is not None and person == (actor.kind in _PERSON_KINDS):
+                return Speaker(scan.tokens.raw[place], actor.speaker), actor.expert
+            return None
+        return None
 
     def _pronoun(
         self, scan: Scan, word: str, place: int, context: Context, quotations: Sequence[Quotation]
@@ -568,6 +603,8 @@ class VoiceStage:
             start, end = self._spoken_part(voices, start, end, mentions)
         inner = [q for q in voices.quotations if q.start <= start + 1 and end - 1 <= q.end]
         scope = self._narrowest(voices.scopes, start, end)
+        if scope is None and test != "S":  # "claimed without evidence" is the writer's doubt
+            scope = self._narrowest(voices.scopes, self._after_name(voices, start, end, mentions), end)
         if inner:
             quotation = max(inner, key=lambda q: q.level)
             words = len(voices.text[quotation.start : quotation.end].split())
@@ -592,6 +629,11 @@ class VoiceStage:
                 return Found(Voice.AUTHOR, None, False, main=scope.main)
             return Found(scope.voice, speaker, scope.expert, main=scope.main)
         return Found(Voice.AUTHOR, None, False)
+
+    @staticmethod
+    def speaks_itself(tokens: Tokens, first: int, last: int) -> bool:
+        """Is the speaker the text itself: "we condemn"?"""
+        return last - first == 1 and _first_person(tokens, first, last)
 
     def better(
         self, voices: Voices, place: tuple[int, int], speaker: Speaker, expert: bool
@@ -630,6 +672,13 @@ class VoiceStage:
                 return first, last
         return start, end
 
+    def _after_name(self, voices: Voices, start: int, end: int, mentions: Sequence[Mention]) -> int:
+        """Where the evidence begins behind the name of who speaks in it: "Spain accused ..."."""
+        for match in WORD.finditer(voices.text, start, end):
+            if not self._is_frame_free(voices.text, *match.span(), mentions):
+                return match.start()
+        return start
+
     def _is_frame_free(self, text: str, start: int, end: int, mentions: Sequence[Mention]) -> bool:
         word = lower(text[start:end])
         return (
@@ -649,6 +698,16 @@ class VoiceStage:
             return None
         named = [s for s in covering if s.speaker.text is not None] or covering
         return min(named, key=lambda s: (s.end - s.start, s.start, s.rule))
+
+
+def _direct_speech(sentence: Sentence) -> bool:
+    """Does a quotation open the sentence, or follow a comma or colon as a sentence of its own?"""
+    for q in sentence.quotations:
+        before = sentence.text[: q.start].rstrip(_MARKS)
+        first = sentence.text[q.start : q.end].lstrip(_MARKS)[:1]
+        if not before or (before[-1] in ",:" and first.isupper()):
+            return True
+    return False
 
 
 def _widest(scopes: Iterable[Scope]) -> Scope | None:
@@ -761,7 +820,9 @@ def _source_end(scan: Scan, first: int, last: int) -> int:
     while begin < last and words[begin] in _ARTICLES:
         begin += 1
     close = next((i for i in range(begin, min(begin + 14, len(words))) if words[i] == ","), None)
-    office = any(m.actor.kind == "role" and begin <= m.first <= begin + 2 for m in scan.mentions)
+    office = begin < len(words) and words[begin] not in _PARTICLES and any(
+        m.actor.kind == "role" and begin <= m.first <= begin + 2 for m in scan.mentions
+    )
     return close if close is not None and office else comma
 
 

@@ -78,6 +78,21 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         ("The road is open, she said.", "attributed", "unknown"),
         # the text itself speaks
         ("We believe that the road is open.", "author", None),
+        ("We condemn the illegal annexation of Crimea by Russia.", "author", None),
+        # a pronoun behind the verb means the subject; the words of a charge begin behind its verb
+        ("Russia has stated that it seeks a road and pays for what it calls a map.", "attributed", "moscow"),
+        ("The road that robbers claimed ten lives on is open.", "author", None),
+        # offices that only one camp has
+        ("The road is open, the Foreign Secretary said.", "attributed", "western"),
+        ("The road is open, said Ann Bell, D-Ohio.", "attributed", "western"),
+        ("The road is open, India's Foreign Secretary said.", "attributed", "other"),
+        # marks that open the sentence, or follow a comma or colon, are speech; inside a clause they are not
+        (
+            "“The road is open to all of us,” Kuleba said, adding that lorries from the north would have to wait.",
+            "quoted",
+            "kyiv",
+        ),
+        ("Kuleba said the new road to the north “is open to all drivers”.", "attributed", "kyiv"),
         ("Roads were shut as officials warned of ice.", "author", None),
     ],
 )
