@@ -88,7 +88,7 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         ("The road is open, India's Foreign Secretary said.", "attributed", "other"),
         # marks that open the sentence, or follow a comma or colon, are speech; inside a clause they are not
         (
-            "“The road is open to all of us,” Kuleba said, adding that lorries from the north would have to wait.",
+            "“The road is open to all of us,” Kuleba said, adding that lorries would have to wait.",
             "quoted",
             "kyiv",
         ),
