@@ -108,30 +108,33 @@ class Classifier:
 
     def stream(self, documents: Iterable[Document]) -> Iterator[Analysis]:
         """Documents in, analyses out, in order; sentences of several documents are parsed together."""
-        pending: list[tuple[Document, list[Seen]]] = []
-        count = 0
+        pending: list[tuple[Document, int]] = []
+        batch = _Batch(self)
         for document in documents:
-            seen = self._surfaces(document)
-            pending.append((document, seen))
-            count += len(seen)
-            if count >= BATCH_SENTENCES:
-                yield from self._analyses(pending)
-                pending, count = [], 0
-        yield from self._analyses(pending)
+            context = Context()
+            sentences = segment.split(document.text)
+            for sentence in sentences:
+                seen = self.gatherer.surface(sentence, context)
+                context = seen.voices.context
+                batch.add(seen, document)
+            pending.append((document, len(sentences)))
+            if len(batch) >= BATCH_SENTENCES:
+                yield from _analyses(pending, batch)
+                pending, batch = [], _Batch(self)
+        yield from _analyses(pending, batch)
 
     def classify_sentences(self, sentences: Iterable[SentenceLike]) -> Iterator[Verdict]:
         """Single sentences in (text, ``Sentence``, or a mapping with ``text`` and optionally ``id`` and
         ``prev``), one verdict each, in order. ``next`` is never used."""
         iterator = iter(sentences)
         index = 0
-        while batch := list(islice(iterator, BATCH_SENTENCES)):
-            seen = []
-            for item in batch:
+        while items := list(islice(iterator, BATCH_SENTENCES)):
+            batch = _Batch(self)
+            for item in items:
                 sentence = replace(_sentence(item), index=index)
                 index += 1
-                seen.append(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
-            for gathered in self._gathered(seen):
-                yield self.decide(gathered)
+                batch.add(self.gatherer.surface(sentence, self._context_of(sentence.prev)))
+            yield from batch.verdicts()
 
     def gather_sentences(self, sentences: Iterable[SentenceLike | Labelled]) -> list[Gathered]:
         """Evidence of single sentences, before any decision."""
@@ -153,12 +156,6 @@ class Classifier:
         )
         return [self.gatherer.complete(s, trees.get(i)) for i, s in enumerate(seen)]
 
-    def _gathered(self, seen: Sequence[Seen]) -> list[Gathered]:
-        """What the engine decides by: the engine ``model`` takes no evidence and no tree."""
-        if self.engine == "model":
-            return [Gathered(s, s.voices, (), parsed=False) for s in seen]
-        return self.gather(seen)
-
     def surfaces(self, documents: Iterable[Document]) -> Iterator[Seen]:
         """What the surface shows of every sentence, before any tree."""
         for document in documents:
@@ -179,12 +176,6 @@ class Classifier:
         if not previous:
             return Context()
         return self.gatherer.surface(segment.sentence(previous), Context()).voices.context
-
-    def _analyses(self, pending: Sequence[tuple[Document, list[Seen]]]) -> Iterator[Analysis]:
-        gathered = iter(self._gathered([s for _, seen in pending for s in seen]))
-        for document, seen in pending:
-            verdicts = tuple(self.decide(g, document) for g in islice(gathered, len(seen)))
-            yield Analysis(document, verdicts)
 
     def decide(self, gathered: Gathered, document: Document | None = None) -> Verdict:
         """The verdict of one sentence from its evidence."""
@@ -227,17 +218,16 @@ class Classifier:
     def _answers(self, gathered: Gathered) -> Answers:
         if self.engine == "rules" or self.model is None:
             return decide.by_rules(gathered.settled, self.sides)
-        scorer = self._ready()
-        words: list[models.Masked] = []
-        groups: list[models.Group] = []
+        words: list[str] = []
+        cues = True
         others: dict[str, float] = {}
         for family in self.model.families:
             if family in models.WORD_FAMILIES:
-                words = models.masked(gathered, self._slot, cues=models.WORD_FAMILIES[family])
-                groups = models.word_groups(words)
+                cues = models.WORD_FAMILIES[family]
+                words = models.masked_words(gathered, self._slot, cues=cues)
             else:
                 others |= models.FAMILIES[family](gathered, self._slot)
-        prediction = scorer.predict(groups, others, self.sides)
+        prediction = self._ready().predict(words, others, self.sides)
         if self.engine == "hybrid" and prediction.frame == NO_FRAME and gathered.evidence:
             found = decide.by_rules(gathered.settled, self.sides).frame
             frame = decide.kept(prediction.frame, prediction.frames, found)
@@ -245,7 +235,8 @@ class Classifier:
         evidence: tuple[Evidence, ...] = ()
         if self.engine == "hybrid":
             evidence = tuple(self._weigh(e, prediction.frame) for e in gathered.settled)
-        evidence += self._words(gathered, words, groups, prediction)
+        if words and (prediction.opinion or prediction.frame != NO_FRAME):
+            evidence += self._words(gathered, models.masked(gathered, self._slot, cues=cues), prediction)
         voice, speaker = decide.carrier(evidence, prediction.frame)
         return Answers(
             prediction.frame,
@@ -281,14 +272,11 @@ class Classifier:
         self,
         gathered: Gathered,
         words: Sequence[models.Masked],
-        groups: Sequence[models.Group],
         prediction: models.Prediction,
     ) -> tuple[Evidence, ...]:
         """The words that gave most to the answer, as evidence of kind ``model``."""
         target = self.sides.index(prediction.frame) if prediction.frame != NO_FRAME else None
-        if target is None and not prediction.opinion:
-            return ()
-        given = self._ready().supports(groups, target, MODEL_SUPPORT)
+        given = self._ready().supports(models.word_groups(words), target, MODEL_SUPPORT)
         given.sort(key=lambda item: (-item[0], item[1]))
         pieces = []
         for support, name in given[:MODEL_WORDS]:
@@ -318,6 +306,48 @@ class Classifier:
             weight=support,
             strength="weak",
         )
+
+
+class _Batch:
+    """Sentences labelled together: at once where no tree is wanted, else when all of them are parsed.
+
+    What is labelled at once is still at hand in the processor's cache, and what it was seen by is let go.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._found: list[Verdict | None] = []
+        self._waiting: list[tuple[int, Seen, Document | None]] = []
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, seen: Seen, document: Document | None = None) -> None:
+        """One more sentence."""
+        classifier = self._classifier
+        if classifier.engine == "model":  # takes no evidence and no tree
+            gathered = Gathered(seen, seen.voices, (), parsed=False)
+        elif classifier.eager or seen.wants_tree:
+            self._waiting.append((len(self._found), seen, document))
+            self._found.append(None)
+            return
+        else:
+            gathered = classifier.gatherer.complete(seen, None)
+        self._found.append(classifier.decide(gathered, document))
+
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts, in the order in which their sentences came."""
+        gathered = self._classifier.gather([seen for _, seen, _ in self._waiting])
+        for (place, _, document), one in zip(self._waiting, gathered, strict=True):
+            self._found[place] = self._classifier.decide(one, document)
+        self._waiting = []
+        return [verdict for verdict in self._found if verdict is not None]
+
+
+def _analyses(pending: Sequence[tuple[Document, int]], batch: _Batch) -> Iterator[Analysis]:
+    verdicts = iter(batch.verdicts())
+    for document, count in pending:
+        yield Analysis(document, tuple(islice(verdicts, count)))
 
 
 def _sentence(item: SentenceLike) -> Sentence:

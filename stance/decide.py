@@ -31,6 +31,9 @@ class Policy:
 
 
 POLICY: Final = Policy()
+_LABELS: Final = tuple((name.value, name) for name in Label)
+_NEUTRAL: Final = Label.NEUTRAL_REPORT.value
+_OPINION: Final = Label.ANALYTICAL_OPINION.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,12 @@ def probabilities(
 ) -> dict[Label, float]:
     """Probabilities of the four labels from those of the two questions; they sum to 1."""
     none = frames[NO_FRAME]
-    result = {
-        Label.NEUTRAL_REPORT: none * (1.0 - p_opinion),
-        Label.ANALYTICAL_OPINION: none * p_opinion,
-    }
+    # By spelling, which is quicker to look up; a label is a string.
+    result = {_NEUTRAL: none * (1.0 - p_opinion), _OPINION: none * p_opinion}
     for side, name in labels.items():
-        result[name] = frames[side]
+        result[name.value] = frames[side]
     total = sum(result.values())
-    return {name: result[name] / total for name in Label}
+    return {name: result[spelling] / total for spelling, name in _LABELS}
 
 
 def points(piece: Evidence, policy: Policy = POLICY) -> float:

@@ -119,7 +119,7 @@ class Gatherer:
 
     def _wants_tree(self, scan: Scan, voices: Voices) -> bool:
         """Whether some rule could use a tree: for evidence, or for the voice and scope of a frame."""
-        words = scan.tokens.positions
+        words = scan.tokens.present
         if self._sided(scan) and self._matcher.wants(words, scan.mentions, _EVIDENCE):
             return True
         return self._voiced(scan, voices) and self._matcher.wants(words, scan.mentions, _SCOPES)
@@ -150,6 +150,8 @@ class Gatherer:
         examples of voice rules)."""
         voices = seen.voices
         matches: Sequence[TreeMatch] = ()
+        if tree is None and not seen.scan.hits:
+            return Gathered(seen, voices, (), parsed=False)
         if tree is not None:
             matches = self._matches(seen, tree, whole=whole)
             voices = self._with_trees(seen, tree, matches)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
-from typing import Any, Final, TypeVar
+from itertools import chain, product
+from typing import Any, Final, NamedTuple, TypeVar
 
 from stance import cache
+from stance.anchors import Anchor, anchor
 from stance.phrases import (
     ActorSlot,
     Alternatives,
@@ -24,8 +25,6 @@ from stance.phrases import (
     Optional,
     PhraseParser,
     Word,
-    keys,
-    required,
 )
 from stance.rulebook import Actor, Rule, Rulebook
 from stance.spans import Maker, Mention, Mentions, Pattern
@@ -73,22 +72,24 @@ class Index:
     """Where each phrase is looked for, as plain values that JSON can hold.
 
     Phrases are numbered as they are met; ``phrases`` says of which owner each is, which of its phrases, and
-    which variant of that (a choice at the start of a phrase is made beforehand). ``names`` and ``plain`` are
-    the phrases of nothing but words, as paths; ``named``, ``keyed`` and ``acted`` the other names, the other
-    phrases without and with actors, by their key words. ``needs`` are the numbers of the sets of words that
-    a phrase cannot do without, ``holds`` tells for each word the sets that it is in, and ``silencers`` by
-    owner what each phrase of 'unless' needs.
+    which variant of that (a choice at the start of a phrase is made beforehand); the first ``names`` of them
+    are names. ``paths`` are the phrases of nothing but words, as paths, and ``exact`` the spelling that those
+    of them ask for that ask for one. ``named`` and ``keyed`` lead from an anchor to the other names and
+    phrases, and ``around`` from each of these to what must stand around it, as in `stance.anchors.Anchor`,
+    with numbers for the sets of words in ``sets`` and the actors in ``slots``. ``silencers`` are by owner the
+    anchors of each phrase of 'unless', and what must stand around.
     """
 
     phrases: list[list[int]] = field(default_factory=list)
-    needs: list[list[int]] = field(default_factory=list)
-    names: Node = field(default_factory=dict)
-    plain: Node = field(default_factory=dict)
+    names: int = 0
+    paths: Node = field(default_factory=dict)
+    exact: dict[str, list[str | None]] = field(default_factory=dict)
     named: dict[str, list[int]] = field(default_factory=dict)
     keyed: dict[str, list[int]] = field(default_factory=dict)
-    acted: dict[str, list[int]] = field(default_factory=dict)
-    holds: dict[str, list[int]] = field(default_factory=dict)
-    silencers: list[list[list[int]]] = field(default_factory=list)
+    around: dict[str, list[Any]] = field(default_factory=dict)
+    sets: list[list[str]] = field(default_factory=list)
+    slots: list[list[Any]] = field(default_factory=list)
+    silencers: list[list[list[Any]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,31 +112,43 @@ def _owners(rulebook: Rulebook, *, trial: bool) -> list[_Owner]:
 def indexed(owners: Sequence[_Owner], parser: PhraseParser) -> Index:
     """The index of all phrases; a `PhraseError` if one breaks the language."""
     index = Index()
-    numbers: dict[frozenset[str], int] = {}
+    sets: dict[frozenset[str], int] = {}
+    slots: dict[ActorSlot, int] = {}
 
-    def needs(elements: Sequence[Element]) -> list[int]:
-        wanted = {words: None for element in elements if (words := required(element)) is not None}
-        return [numbers.setdefault(words, len(numbers)) for words in wanted]
+    def number(words: frozenset[str]) -> int:
+        return sets.setdefault(words, len(sets))
 
-    for number, owner in enumerate(owners):
+    def around(found: Anchor) -> list[Any]:
+        return [
+            [[number(words), least, most] for words, least, most in found.near],
+            [[slots.setdefault(slot, len(slots)), *where] for slot, *where in found.slots],
+            found.marks,
+            found.begins,
+            found.ends,
+        ]
+
+    for owner_number, owner in enumerate(owners):
         is_name = isinstance(owner.of, Actor)
         for place, phrase in enumerate(owner.phrases):
             for variant, elements in enumerate(_variants(parser.parse(phrase))):
                 entry = len(index.phrases)
-                index.phrases.append([number, place, variant])
-                if _put(index.names if is_name else index.plain, elements, entry):
-                    index.needs.append([])
+                index.phrases.append([owner_number, place, variant])
+                index.names += is_name
+                if _put(index.paths, elements, entry):
+                    exact = [element.exact for element in elements if isinstance(element, Word)]
+                    if any(exact):
+                        index.exact[str(entry)] = exact
                     continue
-                index.needs.append(needs(elements))
-                slot = any(isinstance(element, ActorSlot) for element in elements)
-                table = index.named if is_name else index.acted if slot else index.keyed
-                for key in sorted(keys(elements)):
-                    table.setdefault(key, []).append(entry)
+                found = anchor(elements)
+                index.around[str(entry)] = around(found)
+                table = index.named if is_name else index.keyed
+                for word in sorted(found.words):
+                    table.setdefault(word, []).append(entry)
         silencers = (variant for phrase in owner.unless for variant in _variants(parser.parse(phrase)))
-        index.silencers.append([needs(elements) for elements in silencers])
-    for words, number in numbers.items():
-        for word in words:
-            index.holds.setdefault(word, []).append(number)
+        found_all = [anchor(elements) for elements in silencers]
+        index.silencers.append([[number(found.words), *around(found)] for found in found_all])
+    index.sets = [sorted(words) for words in sets]
+    index.slots = [[slot.side, sorted(slot.kinds), slot.ally] for slot in slots]
     return index
 
 
@@ -143,7 +156,7 @@ def _kept(rulebook: Rulebook, owners: Sequence[_Owner], parser: PhraseParser) ->
     """The index, from the user's cache folder if it was made before of the same phrases."""
     words = [[[owner.phrases, owner.unless, isinstance(owner.of, Actor)] for owner in owners]]
     content = json.dumps([words, dict(rulebook.lists), dict(rulebook.irregular)])
-    place = cache.place("lexicon", content, ("lexicon", "phrases", "inflect"))
+    place = cache.place("lexicon", content, ("lexicon", "anchors", "phrases", "inflect"))
     known = None if place is None else cache.read(place, lambda values: Index(**values))
     if known is None:
         known = indexed(owners, parser)
@@ -185,36 +198,93 @@ def _variants(elements: Sequence[Element]) -> Iterator[tuple[Element, ...]]:
         yield head, *rest
 
 
-def _bits(numbers: Iterable[int]) -> int:
-    found = 0
-    for number in numbers:
-        found |= 1 << number
-    return found
-
-
 # -- the scan --------------------------------------------------------------------------------------------
 
-# Phrases that a key leads to, with what they need.
-_Tried = list[tuple[int, int]]
+
+class _Tried(NamedTuple):
+    """A phrase that an anchor leads to, and what must stand around the anchor (`stance.anchors.Anchor`).
+
+    ``near`` are the words that must stand near, each with the range of bare words to look at.
+    """
+
+    entry: int
+    near: tuple[tuple[frozenset[str], int, int], ...]
+    slots: tuple[tuple[int, int, int, bool], ...]
+    marks: tuple[tuple[str, int, int], ...]
+    begins: tuple[int, int] | None
+    ends: int | None
+
+    def fits(self, here: int, tokens: Tokens) -> bool:
+        """Whether all but actors stands around the bare word ``here``."""
+        _, near, _, marks, begins, ends = self
+        if begins is not None and not begins[0] <= here <= begins[1]:
+            return False
+        if ends is not None and here + 1 + ends < tokens.rank[tokens.last_word]:
+            return False
+        bare = tokens.bare
+        for words, least, most in near:
+            first, last = here + least, here + most
+            if last <= 0 or words.isdisjoint(bare[first if first > 0 else 0 : last]):
+                return False
+        for kind, least, most in marks:
+            there = tokens.commas if kind == "," else tokens.quoting
+            if not any(least <= place - here <= most for place in there):
+                return False
+        return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Lead:
-    """What one word leads to: paths that begin with it, phrases whose key it is, sets that it is in."""
+class _Phrases:
+    """The phrases of one anchor, by the rarest other word that each needs.
 
-    names: Node | None
-    plain: Node | None
-    named: _Tried
-    keyed: _Tried
-    acted: _Tried
-    holds: int
-    tried: bool  # is it the key of some phrase?
-    begins: bool  # does some path begin with it?
+    ``_at``: that word stands at one distance from the anchor; ``_beside``: at one of several; ``_alone``: the
+    phrase needs none.
+    """
+
+    __slots__ = ("_alone", "_at", "_beside", "_others")
+
+    def __init__(self, phrases: Iterable[_Tried]) -> None:
+        self._alone: list[_Tried] = []
+        self._beside: dict[str, list[tuple[int, int, _Tried]]] = {}
+        at: dict[int, dict[str, list[_Tried]]] = {}
+        for phrase in phrases:
+            if not phrase.near:
+                self._alone.append(phrase)
+                continue
+            words, least, most = phrase.near[0]
+            rest = phrase._replace(near=phrase.near[1:])
+            for word in words:
+                if most - least == 1:
+                    at.setdefault(least, {}).setdefault(word, []).append(rest)
+                else:
+                    self._beside.setdefault(word, []).append((least, most, rest))
+        self._at = list(at.items())
+        self._others = frozenset(self._beside)
+
+    def there(self, here: int, tokens: Tokens) -> list[_Tried]:
+        """Those that have around the bare word ``here`` what they need, but for actors."""
+        found = [phrase for phrase in self._alone if phrase.fits(here, tokens)] if self._alone else []
+        bare = tokens.bare
+        for distance, by_word in self._at:
+            place = here + distance
+            if 0 <= place < len(bare) and bare[place] in by_word:
+                found += [phrase for phrase in by_word[bare[place]] if phrase.fits(here, tokens)]
+        if not self._others.isdisjoint(tokens.present):
+            for word in self._others & tokens.present:
+                for least, most, phrase in self._beside[word]:
+                    first, last = here + least, here + most
+                    near = last > 0 and word in bare[first if first > 0 else 0 : last]
+                    if near and phrase.fits(here, tokens):
+                        found.append(phrase)
+        return found
 
 
-def _complete(tables: Iterable[_Tried], held: int) -> set[int]:
-    """The phrases that lack nothing of what they need, given the sets of which the sentence holds a word."""
-    return {entry for table in tables for need, entry in table if need & held == need}
+# What a word leads to: phrases of this word alone, other paths that begin with it and whether one ends with
+# it (in exact case), the phrases that are anchored to it, and those of them that need no actor of a side.
+_Lead = tuple[list[int], "Node | None", bool, "_Phrases | None", "_Phrases | None"]
+_UNREAD: Final[_Lead] = ([], None, False, None, None)
+
+# The phrases of 'unless' of one owner by the words of their anchors, numbered; and these words.
+_Silencers = tuple[dict[str, list[_Tried]], frozenset[str]]
 
 
 class Lexicon:
@@ -232,15 +302,18 @@ class Lexicon:
         self._index = index = _kept(rulebook, self._owners, self._parser)
         self.size = len(index.phrases)
         self._maker = Maker(self._admits)
+        self._exact = {int(entry): forms for entry, forms in index.exact.items()}
         # Made when first asked for.
-        self._leads: dict[str, _Lead] = {}
+        self._leads = dict.fromkeys(chain(index.paths, index.keyed), _UNREAD)
         self._patterns: dict[tuple[int, int], list[Pattern]] = {}
-        self._exact: dict[tuple[int, int], list[tuple[str | None, ...]]] = {}
         self._unless: dict[int, list[Pattern]] = {}
-        self._unless_needs: dict[int, list[int]] = {}
-        self._words = frozenset().union(
-            index.names, index.plain, index.named, index.keyed, index.acted, index.holds
-        )
+        self._silencing: dict[int, _Silencers] = {}
+        self._sets: dict[int, frozenset[str]] = {}
+        self._admitted: dict[str, frozenset[int]] = {}
+        self._names = {
+            word: _Phrases(self._tried(entry, index.around[str(entry)]) for entry in entries)
+            for word, entries in index.named.items()
+        }
 
     # -- scanning --------------------------------------------------------------------------------------
 
@@ -263,35 +336,28 @@ class Lexicon:
 
     def _scan(self, text: str) -> Scan:
         tokens = Tokens(text)
-        leads = self._leads
         words = tokens.words
         size = len(words)
-        there: list[_Lead] = []
-        names: list[tuple[int, int, int]] = []
-        plain: list[tuple[int, int, int]] = []
-        held = 0
-        for first, word in enumerate(words):
-            lead = leads.get(word)
+        paths: list[tuple[int, int, int]] = []
+        there: list[tuple[int, _Lead]] = []
+        skips = not SKIPPED.isdisjoint(tokens.present)
+        for first, lead in enumerate(map(self._leads.get, words)):
             if lead is None:
-                if word not in self._words:
-                    continue
-                lead = self._lead(word)
-            held |= lead.holds
-            if lead.tried:
-                there.append(lead)
-            if lead.begins:
-                following = words[first + 1] if first + 1 < size else ""
-                skips = following in SKIPPED
-                node = lead.names
-                if node is not None and (following in node or skips or _END in node):
-                    self._walk(node, tokens, first, names)
-                node = lead.plain
-                if node is not None and (following in node or skips or _END in node):
-                    self._walk(node, tokens, first, plain)
-        mentions = self._mentions(tokens, there, held, names)
+                continue
+            if lead is _UNREAD:
+                lead = self._lead(words[first])
+            alone, node, ends, anchored, _ = lead
+            if alone:
+                paths += [(first, first, entry) for entry in alone]
+            goes_on = first + 1 < size and (skips or words[first + 1] in node) if node else False
+            if node is not None and (goes_on or ends):
+                self._walk(node, tokens, first, paths)
+            if anchored is not None:
+                there.append((first, lead))
+        mentions = self._mentions(tokens, paths)
         at = {mention.first: mention for mention in mentions}
         hits: dict[tuple[str, int, str | None], Hit] = {}
-        for entry, first, last, bound in self._found(tokens, there, held, plain, at):
+        for entry, first, last, bound in self._found(tokens, paths, there, at):
             owner = self._index.phrases[entry][0]
             rule = self._owners[owner].of
             assert isinstance(rule, Rule)
@@ -299,7 +365,7 @@ class Lexicon:
             other = hits.get(key)
             if other is not None and other.last >= last:
                 continue
-            if not self._silenced(owner, tokens, held, at, first, last):
+            if not self._silenced(owner, tokens, at, first, last):
                 hits[key] = Hit(rule, tokens.starts[first], tokens.ends[last], bound, first, last)
         if not hits:
             return Scan(tokens, mentions, ())
@@ -309,28 +375,52 @@ class Lexicon:
     def _found(
         self,
         tokens: Tokens,
-        there: Sequence[_Lead],
-        held: int,
-        plain: Sequence[tuple[int, int, int]],
+        paths: Sequence[tuple[int, int, int]],
+        there: Sequence[tuple[int, _Lead]],
         at: Mentions,
     ) -> Iterator[tuple[int, int, int, str | None]]:
         """Number of a phrase of a rule, first and last token, and the side bound to X."""
-        for first, last, entry in plain:
-            yield entry, first, last, None
-        tried = _complete([lead.keyed for lead in there if lead.keyed], held)
-        if at:
-            tried |= _complete([lead.acted for lead in there if lead.acted], held)
+        for first, last, entry in paths:
+            if entry >= self._index.names:
+                yield entry, first, last, None
+        tried: set[int] = set()
+        rank = tokens.rank
+        sided = any(mention.actor.side is not None for mention in at.values())
+        for first, (_, _, _, every, unsided) in there:
+            phrases = every if sided else unsided
+            if phrases is not None:
+                here = rank[first]
+                for phrase in phrases.there(here, tokens):
+                    if self._acts(phrase, here, tokens, at):
+                        tried.add(phrase.entry)
         for entry in tried:
             for first, last, bound in self._pattern(entry).matches(tokens, at):
                 yield entry, first, last, bound
 
-    def _mentions(
-        self, tokens: Tokens, there: Sequence[_Lead], held: int, names: Sequence[tuple[int, int, int]]
-    ) -> tuple[Mention, ...]:
-        found = {(first, -last, entry) for first, last, entry in names}
-        for entry in _complete([lead.named for lead in there if lead.named], held):
-            for first, last, _ in self._pattern(entry).matches(tokens, {}):
-                found.add((first, -last, entry))
+    def _acts(self, phrase: _Tried, here: int, tokens: Tokens, at: Mentions) -> bool:
+        """Whether the actors that a phrase needs stand around its anchor."""
+        if not phrase.slots:
+            return True
+        rank = tokens.rank
+        for slot, least, most, before in phrase.slots:
+            for mention in at.values():
+                distance = here - rank[mention.last + 1] if before else rank[mention.first] - here
+                if least <= distance <= most and slot in self._slots_of(mention.actor):
+                    break
+            else:
+                return False
+        return True
+
+    def _mentions(self, tokens: Tokens, paths: Sequence[tuple[int, int, int]]) -> tuple[Mention, ...]:
+        found = {(first, -last, entry) for first, last, entry in paths if entry < self._index.names}
+        if not self._names.keys().isdisjoint(tokens.present):
+            for place, word in enumerate(tokens.words):
+                if word in self._names:
+                    for phrase in self._names[word].there(tokens.rank[place], tokens):
+                        for first, last, _ in self._pattern(phrase.entry).matches(tokens, {}):
+                            found.add((first, -last, phrase.entry))
+        if not found:
+            return ()
         # The leftmost longest name wins, then a name before a word for an office; a name inside a longer
         # one is not a mention of its own.
         mentions: list[Mention] = []
@@ -339,7 +429,7 @@ class Lexicon:
             (first, minus_last, self._is_role(entry), entry) for first, minus_last, entry in found
         ):
             owner = self._index.phrases[entry][0]
-            if first > taken and not self._silenced(owner, tokens, held, {}, first, -minus_last):
+            if first > taken and not self._silenced(owner, tokens, {}, first, -minus_last):
                 actor = self._owners[owner].of
                 assert isinstance(actor, Actor)
                 taken = -minus_last
@@ -357,9 +447,10 @@ class Lexicon:
         i = first
         passed = [i]
         while True:
-            for entry in node.get(_END, ()):
-                if self._spelled(entry, tokens, passed):
-                    found.append((first, i, entry))
+            if _END in node:
+                for entry in node[_END]:
+                    if entry not in self._exact or self._spelled(entry, tokens, passed):
+                        found.append((first, i, entry))
             i += 1
             while i < size and words[i] in SKIPPED:
                 i += 1
@@ -369,48 +460,77 @@ class Lexicon:
             passed.append(i)
 
     def _spelled(self, entry: int, tokens: Tokens, passed: Sequence[int]) -> bool:
-        """Whether the words are spelled as a phrase wants them, where it wants them in exact case."""
-        number, place, variant = self._index.phrases[entry]
-        exact = self._exact.get((number, place))
-        if exact is None:
-            exact = self._exact[number, place] = [
-                tuple([element.exact if isinstance(element, Word) else None for element in elements])
-                for elements in _variants(self._parser.parse(self._owners[number].phrases[place]))
-            ]
-        wanted = exact[variant]
+        """Whether the words are spelled as a phrase in exact case wants them."""
+        wanted = self._exact[entry]
         return all(form is None or tokens.raw[i] == form for form, i in zip(wanted, passed, strict=True))
 
-    def _silenced(self, owner: int, tokens: Tokens, held: int, at: Mentions, first: int, last: int) -> bool:
+    def _silenced(self, owner: int, tokens: Tokens, at: Mentions, first: int, last: int) -> bool:
         """Whether a phrase of 'unless' overlaps tokens ``first`` to ``last``."""
-        needs = self._unless_needs.get(owner)
-        if needs is None:
-            needs = self._unless_needs[owner] = [_bits(need) for need in self._index.silencers[owner]]
-        for i, need in enumerate(needs):
-            if need & held == need:
-                for begin, end, _ in self._silencers(owner)[i].matches(tokens, at):
-                    if begin <= last and first <= end:
-                        return True
+        known = self._silencing.get(owner)
+        if known is None:
+            known = self._silencing[owner] = self._silencers_of(owner)
+        by_word, words = known
+        if words.isdisjoint(tokens.present):
+            return False
+        bare = tokens.bare
+        for word in words & tokens.present:
+            for here in _places(bare, word):
+                for phrase in by_word[word]:
+                    if phrase.fits(here, tokens) and self._acts(phrase, here, tokens, at):
+                        for begin, end, _ in self._silencers(owner)[phrase.entry].matches(tokens, at):
+                            if begin <= last and first <= end:
+                                return True
         return False
 
     # -- what is made when first asked for -------------------------------------------------------------
 
     def _lead(self, word: str) -> _Lead:
         index = self._index
-
-        def tried(table: Mapping[str, Sequence[int]]) -> _Tried:
-            return [(_bits(index.needs[entry]), entry) for entry in table.get(word, ())]
-
-        lead = self._leads[word] = _Lead(
-            index.names.get(word),
-            index.plain.get(word),
-            tried(index.named),
-            tried(index.keyed),
-            tried(index.acted),
-            _bits(index.holds.get(word, ())),
-            tried=any(word in table for table in (index.named, index.keyed, index.acted)),
-            begins=word in index.names or word in index.plain,
-        )
+        node: Node | None = index.paths.get(word)
+        alone: list[int] = []
+        if node is not None and _END in node and not any(entry in self._exact for entry in node[_END]):
+            alone, node = node[_END], {form: after for form, after in node.items() if form != _END} or None
+        phrases = [self._tried(entry, index.around[str(entry)]) for entry in index.keyed.get(word, ())]
+        unsided = [p for p in phrases if all(index.slots[slot][0] == "any" for slot, *_ in p.slots)]
+        every = _Phrases(phrases) if phrases else None
+        ends = node is not None and _END in node
+        lead = alone, node, ends, every, every if len(unsided) == len(phrases) else _Phrases(unsided)
+        self._leads[word] = lead
         return lead
+
+    def _silencers_of(self, owner: int) -> _Silencers:
+        by_word: dict[str, list[_Tried]] = {}
+        for number, (words, *around) in enumerate(self._index.silencers[owner]):
+            for word in self._set(words):
+                by_word.setdefault(word, []).append(self._tried(number, around))
+        return by_word, frozenset(by_word)
+
+    def _tried(self, entry: int, around: Sequence[Any]) -> _Tried:
+        near, slots, marks, begins, ends = around
+        return _Tried(
+            entry,
+            tuple([(self._set(number), least, most + 1) for number, least, most in near]),
+            tuple([tuple(slot) for slot in slots]),
+            tuple([tuple(mark) for mark in marks]),
+            begins,
+            ends,
+        )
+
+    def _set(self, number: int) -> frozenset[str]:
+        known = self._sets.get(number)
+        if known is None:
+            known = self._sets[number] = frozenset(self._index.sets[number])
+        return known
+
+    def _slots_of(self, actor: Actor) -> frozenset[int]:
+        """The numbers of the slots that may hold an actor."""
+        known = self._admitted.get(actor.id)
+        if known is None:
+            slots = [ActorSlot(side, frozenset(kinds), ally) for side, kinds, ally in self._index.slots]
+            known = self._admitted[actor.id] = frozenset(
+                number for number, slot in enumerate(slots) if self._admits(slot, actor, None)[0]
+            )
+        return known
 
     def _pattern(self, entry: int) -> Pattern:
         number, place, variant = self._index.phrases[entry]
@@ -444,6 +564,10 @@ class Lexicon:
             other = self._rulebook.other(actor.side)
             return bound is None or bound == other, other if bound is None else bound
         return slot.side == actor.side, bound
+
+
+def _places(words: Sequence[str], wanted: str) -> list[int]:
+    return [place for place, word in enumerate(words) if word == wanted]
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:

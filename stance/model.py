@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stance.errors import StanceError
 from stance.evidence import Evidence, Speaker
@@ -32,6 +32,10 @@ SMOOTH_KEYS: Final = ("e", "ea:{0}", "ea:{1}", "eb:{0}", "eb:{1}")
 _FIRST: Final = frozenset("i we my our us me".split())
 _QUOTES: Final = frozenset('"“”«»„')
 _KEPT_MARKS: Final = frozenset("?!:—–…")
+# A headline: of more than three words more than this share begins with a capital, so it has more than a few.
+_HEADLINE: Final = 0.6
+_FEW_CAPITALS: Final = 2
+_CAPITALS: Final = bytes(range(ord("A"), ord("Z") + 1))
 
 
 def mirror(name: str) -> str:
@@ -56,6 +60,35 @@ Masked = tuple[str, int, int]
 def masked(gathered: Gathered, slot: Mapping[str, str], *, cues: bool = True) -> list[Masked]:
     """Lower-cased words with actors replaced by side and kind, and numbers by ``#``; with the first and
     last token of each. Without ``cues`` the words of `paired_cues` are left out."""
+    covered = _covered(gathered, slot, cues=cues)
+    words: list[Masked] = []
+    for i, word in enumerate(gathered.seen.scan.tokens.words):
+        if i in covered:
+            name, last = covered[i]
+            if name:
+                words.append((name, i, last))
+        elif name := _written(word):
+            words.append((name, i, i))
+    return words
+
+
+def masked_words(gathered: Gathered, slot: Mapping[str, str], *, cues: bool = True) -> list[str]:
+    """The words of `masked` without their places."""
+    covered = _covered(gathered, slot, cues=cues)
+    found = []
+    for i, word in enumerate(gathered.seen.scan.tokens.words):
+        if covered and i in covered:
+            word = covered[i][0]
+        elif word == "an" or not word.isalpha():
+            word = _written(word)
+        if word:
+            found.append(word)
+    return found
+
+
+def _covered(gathered: Gathered, slot: Mapping[str, str], *, cues: bool) -> dict[int, tuple[str, int]]:
+    """What is written for tokens that are no words of their own, with the last token of each: a side and kind
+    for the first token of an actor, nothing for others."""
     scan = gathered.seen.scan
     covered: dict[int, tuple[str, int]] = {}
     for mention in scan.mentions:
@@ -67,26 +100,22 @@ def masked(gathered: Gathered, slot: Mapping[str, str], *, cues: bool = True) ->
         covered[mention.first] = (f"{name}{'ally' if actor.ally else actor.kind}", mention.last)
         for i in range(mention.first + 1, mention.last + 1):
             covered[i] = ("", i)
-    if not cues:
+    if not cues and scan.hits:
         for hit in paired_cues(gathered, slot):
             covered |= {i: ("", i) for i in range(hit.first, hit.last + 1)}
-    words: list[Masked] = []
-    for i, word in enumerate(scan.tokens.words):
-        if i in covered:
-            name, last = covered[i]
-            if name:
-                words.append((name, i, last))
-            continue
-        first = word[0]
-        if first.isalpha() or first in _KEPT_MARKS:
-            words.append(("a" if word == "an" else word, i, i))  # which of the two hangs on the name behind
-        elif first.isdigit():
-            words.append(("#", i, i))
-        elif word in _QUOTES:
-            words.append(('"', i, i))
-        elif first.isalnum():
-            words.append((word, i, i))
-    return words
+    return covered
+
+
+def _written(word: str) -> str:
+    """A token as features have it; nothing for most marks."""
+    first = word[0]
+    if first.isalpha() or first in _KEPT_MARKS:
+        return "a" if word == "an" else word  # which of the two hangs on the name behind
+    if first.isdigit():
+        return "#"
+    if word in _QUOTES:
+        return '"'
+    return word if first.isalnum() else ""
 
 
 def locate(words: Sequence[Masked], tokens: Tokens, name: str) -> tuple[int, int] | None:
@@ -103,8 +132,7 @@ def locate(words: Sequence[Masked], tokens: Tokens, name: str) -> tuple[int, int
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Features ``prefix + key`` for every key, all of one value: names are joined only where one is shown.
 
     ``smooth``: shares of words, whose weights are smoothed over words of like use.
@@ -122,7 +150,16 @@ def word_groups(masked_words: Sequence[Masked]) -> list[Group]:
     words = [word for word, _, _ in masked_words]
     plain = dict.fromkeys(words)
     pairs = dict.fromkeys([f"{left} {right}" for left, right in pairwise(words)])
-    groups = [Group("w:", plain), Group("ww:", pairs), Group("e ", plain, _share(plain), smooth=True)]
+    return [
+        Group("w:", plain),
+        Group("ww:", pairs),
+        Group("e ", plain, _share(plain), smooth=True),
+        *_near_groups(words),
+    ]
+
+
+def _near_groups(words: Sequence[str]) -> list[Group]:
+    """Words near an actor of a side, and the same as shares."""
     near: dict[str, dict[str, None]] = {}
     for i, word in enumerate(words):
         if word[0] == "{" and word[3:] != "place":
@@ -132,6 +169,7 @@ def word_groups(masked_words: Sequence[Masked]) -> list[Group]:
                 ("before", words[max(0, i - _WINDOW) : i]),
             ):
                 near.setdefault(f"{side}:{actor} ", {}).update(dict.fromkeys(others))
+    groups = []
     for prefix, found in near.items():
         if found:
             groups.append(Group(prefix, found))
@@ -177,14 +215,14 @@ def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, f
     voices = seen.voices
     text = seen.sentence.text
     tokens = seen.scan.tokens
-    features = {"bias": 1.0, f"voice:{voices.main.value}": 1.0}
+    features = {"bias": 1.0, f"voice:{voices.main}": 1.0}
     if voices.speaker is not None:
         side = _speaker(gathered, voices.speaker, slot)
         features[f"speaker:{side}"] = 1.0
-        features[f"voice:{voices.main.value}:{side}"] = 1.0
+        features[f"voice:{voices.main}:{side}"] = 1.0
         if voices.expert:
             features["speaker:expert"] = 1.0
-    cues = paired_cues(gathered, slot)
+    cues = paired_cues(gathered, slot) if seen.scan.hits else []
     named = [
         m
         for m in seen.scan.mentions
@@ -194,18 +232,27 @@ def surface_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str, f
     changed.update(i for cue in cues for i in range(cue.first, cue.last + 1))
     count = len(tokens) - len(changed) + len(named)
     features[f"length:{min(6, int(math.log2(count + 1)))}"] = 1.0
-    initials = [raw[0] for i, raw in enumerate(tokens.raw) if raw[0].isalpha() and i not in changed]
-    if len(initials) > 3 and sum(map(str.isupper, initials)) / len(initials) > 0.6:
+    if _is_headline(tokens, changed):
         features["shape:headline"] = 1.0
     if text and text.rstrip()[-1:] not in ".!?\"”'’…":
         features["shape:no-stop"] = 1.0
-    if not _FIRST.isdisjoint(tokens.words) and _first_person(tokens):
+    if not _FIRST.isdisjoint(tokens.present) and _first_person(tokens):
         features["first-person"] = 1.0
     if seen.sentence.quotations:
         features["quotation"] = 1.0
     for mention in named:
         features[f"names:{slot[mention.actor.side or '']}"] = 1.0
     return features
+
+
+def _is_headline(tokens: Tokens, changed: Collection[int]) -> bool:
+    """Do most words but ``changed`` begin with a capital, and are they more than three?"""
+    text = tokens.text
+    if text.isascii() and len(text) - len(text.encode().translate(None, _CAPITALS)) <= _FEW_CAPITALS:
+        return False
+    initials = [text[start] for i, start in enumerate(tokens.starts) if i not in changed]
+    initials = [letter for letter in initials if letter.isalpha()]
+    return len(initials) > 3 and sum(map(str.isupper, initials)) / len(initials) > _HEADLINE
 
 
 def _first_person(tokens: Tokens) -> bool:
@@ -413,8 +460,11 @@ class LinearModel:
         return float(self.card["decision"]["frame_scale"]) * value * (row[1 + target] - row[0])
 
 
+_NO_WEIGHTS: Final = (0.0,) * 8
+
+
 class Scorer:
-    """A model made ready for many sentences: groups of features in, no name joined but to be looked up.
+    """A model made ready for many sentences: what it has for a word is looked up once for all.
 
     The answers are those of ``LinearModel.predict`` on the same features, to the last bit.
     """
@@ -422,26 +472,45 @@ class Scorer:
     def __init__(self, model: LinearModel) -> None:
         self.model = model
         self._decision = Decision.of(model.card)
+        # The weights of "w:word" and of "e word" in a row, of words that the model knows and has met.
+        self._words: dict[str, tuple[float, ...]] = {}
 
-    def predict(
-        self, groups: Iterable[Group], others: Mapping[str, float], sides: Sequence[str]
-    ) -> Prediction:
-        """Probabilities from groups of word features and from other features by name."""
+    def predict(self, words: Sequence[str], others: Mapping[str, float], sides: Sequence[str]) -> Prediction:
+        """Probabilities from the words of `masked_words` and from other features by name."""
         weights = self.model.weights
         rows: list[Sequence[float]] = []
-        for group in groups:
-            prefix, value = group.prefix, group.value
-            found = [row for key in group.keys if (row := weights.get(prefix + key)) is not None]
-            if value == 1.0:
-                rows += found
-            else:
-                rows += [(value * a, value * b, value * c, value * d) for a, b, c, d in found]
         for name, value in others.items():
             row = weights.get(name)
             if row is not None:
                 rows.append(row if value == 1.0 else [value * weight for weight in row])
-        sums = [math.fsum(column) for column in zip(*rows, strict=True)] or [0.0] * 4
-        return self._decision.answer(sums, sides)
+        rows += filter(None, map(weights.get, {f"ww:{left} {right}" for left, right in pairwise(words)}))
+        for prefix, keys, share, smooth in _near_groups(words):
+            found = list(filter(None, map(weights.get, [prefix + key for key in keys])))
+            if smooth:
+                rows += [(share * a, share * b, share * c, share * d) for a, b, c, d in found]
+            else:
+                rows += found
+        sums = list(zip(*rows, strict=True)) or [(), (), (), ()]
+        plain = set(words)
+        share = _share(plain)
+        both = [self._words.get(word) or self._word(word) for word in plain]
+        columns = list(zip(*both, strict=True)) or [()] * 8
+        return self._decision.answer(
+            [
+                math.fsum([*sums[k], *columns[k], *[share * weight for weight in columns[4 + k]]])
+                for k in range(4)
+            ],
+            sides,
+        )
+
+    def _word(self, word: str) -> tuple[float, ...]:
+        """The weights of a word by itself and smoothed; nothing is kept of words new to the model."""
+        weights = self.model.weights
+        own, smooth = weights.get(f"w:{word}"), weights.get(f"e {word}")
+        if own is None and smooth is None:
+            return _NO_WEIGHTS
+        found = self._words[word] = (*(own or _NO_WEIGHTS[:4]), *(smooth or _NO_WEIGHTS[:4]))
+        return found
 
     def supports(self, groups: Iterable[Group], target: int | None, least: float) -> list[tuple[float, str]]:
         """Word features that gave ``least`` or more, with what they gave: to side ``target`` (0 or 1) against

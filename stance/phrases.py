@@ -439,7 +439,7 @@ def _alternatives(options: Sequence[tuple[Element, ...]]) -> tuple[Element, ...]
 
 def _best_keys(elements: Sequence[Element]) -> frozenset[str] | None:
     found = [candidate for element in elements if (candidate := _element_keys(element))]
-    return min(found, key=_cost) if found else None
+    return min(found, key=cost) if found else None
 
 
 def _mark_keys(elements: Sequence[Element]) -> frozenset[str] | None:
@@ -458,7 +458,7 @@ def _element_keys(element: Element) -> frozenset[str] | None:
     return None
 
 
-def _cost(words: frozenset[str]) -> tuple[float, list[str]]:
+def cost(words: frozenset[str]) -> tuple[float, list[str]]:
     """Roughly, how many of a hundred sentences hold one of the words; long words are rare.
 
     The sorted words make the choice the same in every run.

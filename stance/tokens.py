@@ -8,16 +8,21 @@ that a phrase is matched from all its beginnings at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from stance.phrases import WORD, lower
 
 # Words as phrases have them, and single marks.
-_TOKEN: Final = re.compile(rf"{WORD.pattern}|[^\w\s]|_")
+# The first case is but the second where it is quick: most words are such.
+_TOKEN: Final = re.compile(rf"[a-zA-Z0-9]++(?![^\s,])|{WORD.pattern}|[^\w\s]|_")
+_APART: Final = re.compile(f"({_TOKEN.pattern})")
 QUOTES: Final = frozenset("\"'“”‘’«»„‟‹›`")
 DASHES: Final = frozenset("–—―")
 SKIPPED: Final = QUOTES | frozenset("-‐‑")
+_COMMA: Final = frozenset(",")
+_NOT_BARE: Final = SKIPPED | _COMMA
 _FINAL: Final = frozenset(".!?…)]") | QUOTES
 
 
@@ -25,20 +30,26 @@ class Tokens:
     """Light tokens of one sentence: lower-cased ``words``, and where they are.
 
     Worked out when first asked for: ``raw``, the words as they are spelled; ``starts`` and ``ends``, their
-    places in the text; ``present``, the different words; ``positions``, the tokens that are a word, and
-    ``places``, the same as sets of bits; ``quotes``, ``skipped`` and ``full``, the places of quotation
-    marks, of marks that a phrase passes over, and of words that a gap may count.
+    places in the text; ``bare``, the words without the marks that phrases pass over and commas, and ``rank``,
+    how many of these stand before each token and in all; ``commas`` and ``quoting``, before which of these
+    commas and quotation marks stand; ``present``, the different words; ``positions``, the tokens that are a
+    word, and ``places``, the same as sets of bits; ``quotes``, ``skipped`` and ``full``, the places of
+    quotation marks, of marks that a phrase passes over, and of words that a gap may count.
     """
 
     __slots__ = (
-        "_small", "ends", "first_word", "full", "last_word", "places", "positions", "present", "quotes",
-        "raw", "skipped", "starts", "text", "words",
+        "_parts", "bare", "commas", "ends", "first_word", "full", "last_word", "places", "positions",
+        "present", "quotes", "quoting", "rank", "raw", "skipped", "starts", "text", "words",
     )  # fmt: skip
     raw: list[str]
     starts: list[int]
     ends: list[int]
     positions: dict[str, list[int]]
     places: dict[str, int]
+    bare: list[str]
+    rank: Sequence[int]
+    commas: list[int]
+    quoting: list[int]
     present: frozenset[str]
     quotes: int
     skipped: int
@@ -49,7 +60,7 @@ class Tokens:
         small = text.lower()
         if len(small) != len(text) or "ʼ" in text or "Σ" in text:
             # Letters that lower case makes longer, or spells by their neighbours: word by word.
-            self._small = text
+            self._parts = _APART.split(text)
             self.words = [lower(raw) for raw in self.raw]
             self._mark_dashes()
         else:
@@ -57,8 +68,8 @@ class Tokens:
                 small = small.replace("’", "'")
             while " - " in small:  # a hyphen written for a dash; neighbours share a space
                 small = small.replace(" - ", " — ")
-            self._small = small
-            self.words = _TOKEN.findall(small)
+            self._parts = _APART.split(small)
+            self.words = self._parts[1::2]
         # Where a sentence begins and ends but for quotation marks and final punctuation.
         words = self.words
         first, last = 0, len(words)
@@ -113,24 +124,11 @@ class Tokens:
 
 
 def _starts(tokens: Tokens) -> list[int]:
-    """Between two tokens there is nothing but white space: each is the next of its spelling."""
-    starts = []
-    place = 0
-    small = tokens._small
-    for word in _cut(tokens):
-        place = small.index(word, place)
-        starts.append(place)
-        place += len(word)
-    return starts
+    return list(accumulate(map(len, tokens._parts[:-1])))[::2]
 
 
 def _ends(tokens: Tokens) -> list[int]:
-    return [start + len(word) for start, word in zip(tokens.starts, _cut(tokens), strict=True)]
-
-
-def _cut(tokens: Tokens) -> list[str]:
-    """The words as they stand in the text that was cut."""
-    return tokens.raw if tokens._small is tokens.text else tokens.words
+    return list(accumulate(map(len, tokens._parts)))[1::2]
 
 
 def _positions(tokens: Tokens) -> dict[str, list[int]]:
@@ -152,6 +150,19 @@ def _places(tokens: Tokens) -> dict[str, int]:
     return places
 
 
+def _rank(tokens: Tokens) -> Sequence[int]:
+    words = tokens.words
+    if len(tokens.bare) == len(words):
+        return range(len(words) + 1)
+    return list(accumulate([word not in _NOT_BARE for word in words], initial=0))
+
+
+def _ranks(tokens: Tokens, signs: frozenset[str]) -> list[int]:
+    if signs.isdisjoint(tokens.present):
+        return []
+    return [rank for rank, word in zip(tokens.rank, tokens.words, strict=False) if word in signs]
+
+
 def _full(tokens: Tokens) -> int:
     found = 0
     bit = 1
@@ -167,6 +178,10 @@ _MADE_LATER: Final[dict[str, Callable[[Tokens], Any]]] = {
     "starts": _starts,
     "ends": _ends,
     "positions": _positions,
+    "bare": lambda tokens: [word for word in tokens.words if word not in _NOT_BARE],
+    "rank": _rank,
+    "commas": lambda tokens: _ranks(tokens, _COMMA),
+    "quoting": lambda tokens: _ranks(tokens, QUOTES),
     "places": _places,
     "present": lambda tokens: frozenset(tokens.words),
     "quotes": lambda tokens: tokens.any_of(QUOTES),

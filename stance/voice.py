@@ -178,6 +178,9 @@ class VoiceStage:
 
     def surface(self, sentence: Sentence, scan: Scan, context: Context) -> Voices:
         """Scopes from voice rules and quotation marks, without a tree."""
+        silent = not (scan.mentions or sentence.quotations or context.turn or ":" in sentence.text)
+        if silent and not any(hit.rule.effect == "voice" for hit in scan.hits):
+            return self._author(sentence, context)
         scopes: list[Scope] = []
         for hit in scan.hits:
             if hit.rule.effect == "voice" and not _quoted(scan.tokens, hit, sentence.quotations):
@@ -185,6 +188,12 @@ class VoiceStage:
                 if scope is not None and any(c.isalnum() for c in sentence.text[scope.start : scope.end]):
                     scopes.append(scope)
         return self.assemble(sentence, scan, tuple(scopes), context)
+
+    def _author(self, sentence: Sentence, context: Context) -> Voices:
+        """What `assemble` finds where nobody else speaks or is named: most sentences of a mixed feed."""
+        if context.paragraph != sentence.paragraph:
+            context = replace(context, paragraph=sentence.paragraph)
+        return Voices((), (), Voice.AUTHOR, None, False, self.unknown, False, context, sentence.text)
 
     def assemble(self, sentence: Sentence, scan: Scan, scopes: tuple[Scope, ...], context: Context) -> Voices:
         """The voices of a sentence once its scopes are known (from the surface or from a tree)."""

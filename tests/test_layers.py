@@ -14,7 +14,7 @@ ROWS = (
     {"labels", "errors", "version", "inflect"},
     {"document", "resources", "cache", "phrases", "pipeline_training", "schema", "calibration"},
     {"evidence", "segment", "rulebook", "seeds", "gold", "tokens"},
-    {"ruleyaml", "spans", "overlap"},
+    {"ruleyaml", "spans", "overlap", "anchors"},
     {"lexicon"},
     {"ruleshapes", "syntax"},
     {"ruleread", "trees", "voice", "mirroring"},
