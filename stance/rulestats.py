@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from stance import segment
@@ -57,6 +57,8 @@ class RuleStats:
     conflict: int
     voices: Mapping[str, int] = field(default_factory=dict)
     wrong: tuple[Wrong, ...] = ()
+    # Its mirror partner owes nothing: a pair stands or falls together, half of it would take a side.
+    paired: bool = False
 
     @property
     def precision(self) -> float | None:
@@ -69,7 +71,7 @@ class RuleStats:
         rule = self.rule
         if rule.status != "active" or rule.effect not in ("frame", "opinion"):
             return None
-        if any(_LAW in source for source in rule.sources):
+        if self.paired or any(_LAW in source for source in rule.sources):
             return None
         if self.articles < MIN_ARTICLES:
             return f"hits in {self.articles} of {MIN_ARTICLES} articles"
@@ -125,7 +127,11 @@ def stats(
     active = {rule.id for rule in rulebook.rules if rule.status == "active"}
     for gold, gathered in zip(corpus, _gather(gatherer, parser or Parser(), corpus), strict=True):
         _count(tallies, gold, gathered, active)
-    return tuple(_settled(rule, tallies[rule.id]) for rule in rulebook.rules)
+    settled = {rule.id: _settled(rule, tallies[rule.id]) for rule in rulebook.rules}
+    sound = {id for id, figures in settled.items() if figures.misses is None}
+    return tuple(
+        replace(figures, paired=figures.rule.mirror_partner in sound) for figures in settled.values()
+    )
 
 
 def _gather(gatherer: Gatherer, parser: Parser, corpus: Sequence[Labelled]) -> Iterable[Gathered]:

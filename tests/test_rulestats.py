@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from stance.cli.root import cli
 from stance.gold import Labelled, read
+from stance.labels import Label
 from stance.rulebook import load
 from stance.rulestats import RuleStats, stats
 
@@ -76,6 +77,39 @@ def test_every_rule_has_a_row_and_a_silent_one_misses_the_bar(rows: dict[str, Ru
 def test_rules_of_the_codebook_and_on_trial_owe_nothing(rows: dict[str, RuleStats]) -> None:
     assert rows["denazify"].misses is None
     assert all(row.misses is None for row in rows.values() if row.rule.status == "trial")
+
+
+def test_a_pair_stands_or_falls_together() -> None:
+    """One half of a pair in bulk, the other never seen: neither owes anything, a rule alone does."""
+    praise = [
+        Labelled(
+            id=str(n),
+            text=f"Company {n} sang Slava Ukraini at dawn.",
+            label=Label.PRO_KYIV,
+            frame="kyiv",
+            article=str(n),
+            slices={"outlet_group": f"group {n % 2}"},
+        )
+        for n in range(6)
+    ]
+    found = {row.rule.id: row for row in stats(load(), praise)}
+    seen, unseen = found["kyiv-formulas"], found["moscow-formulas"]
+    assert seen.rule.mirror_partner == unseen.rule.id
+    assert seen.hits >= 6
+    assert seen.misses is None
+    assert unseen.hits == 0
+    assert unseen.misses is None
+    assert found["side-regime"].misses == "hits in 0 of 3 articles"
+
+
+def test_several_corpora_are_counted_as_one(corpus: Path) -> None:
+    once = CliRunner().invoke(cli, ["rules", "stats", str(corpus), "--format", "json"])
+    twice = CliRunner().invoke(cli, ["rules", "stats", str(corpus), str(corpus), "--format", "json"])
+    first, second = (
+        {e["rule"]: (e["hits"], e["articles"]) for e in json.loads(done.stdout)} for done in (once, twice)
+    )
+    assert first["special-military-operation"] == (4, 3)
+    assert second["special-military-operation"] == (8, 3)
 
 
 def test_table_json_and_csv_say_the_same(corpus: Path) -> None:

@@ -30,7 +30,7 @@ _COLUMNS = (
         "stance rules list --effect frame --side 'other(X)'",
         "stance rules show RULE-ID",
         "stance rules check --overlay our-rules",
-        "stance rules stats labelled.jsonl --below",
+        "stance rules stats labelled.jsonl more.jsonl --below",
     ),
 )
 def command() -> None:
@@ -143,12 +143,12 @@ def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
     cls=StanceCommand,
     examples=(
         "stance rules stats labelled.jsonl",
-        "stance rules stats labelled.jsonl --below",
+        "stance rules stats labelled.jsonl more.jsonl --below",
         "stance rules stats labelled.jsonl --wrong RULE-ID",
         "stance rules stats labelled.jsonl --format csv > rules.csv",
     ),
 )
-@click.argument("corpus", metavar="CORPUS")
+@click.argument("corpora", metavar="CORPUS...", nargs=-1, required=True)
 @click.option(
     "-f", "--format", "form", type=click.Choice(("table", "json", "csv")), default="table", show_default=True
 )
@@ -163,7 +163,7 @@ def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
 )
 @options.rule_folder_options
 def stats(
-    corpus: str,
+    corpora: tuple[str, ...],
     form: str,
     below: bool,
     wrong: str | None,
@@ -171,11 +171,11 @@ def stats(
     rules: str | None,
     overlay: str | None,
 ) -> None:
-    """What each rule does on CORPUS, a file of labelled sentences (JSONL, TSV or CSV).
+    """What each rule does on CORPUS, one or more files of labelled sentences (JSONL, TSV or CSV).
 
     Hits, articles, groups of outlets; precision is the share of counted hits that the labels bear out.
     An active rule owes hits in 3 articles of 2 groups of outlets and a precision of 0.7, unless its words
-    stand in the codebook.
+    stand in the codebook or its mirror partner owes nothing (a pair stands or falls together).
     """
     from pathlib import Path
 
@@ -184,7 +184,7 @@ def stats(
 
     book = loading.rulebook(rules, overlay)
     chosen = None if wrong is None else _found(book, wrong)
-    rows = run(book, read(Path(corpus)))
+    rows = run(book, [item for corpus in corpora for item in read(Path(corpus))])
     if chosen is not None:
         (row,) = (row for row in rows if row.rule.id == chosen.id)
         for item in row.wrong:
