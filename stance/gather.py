@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from stance.document import Sentence
+from stance.document import Quotation, Sentence
 from stance.evidence import Evidence, Speaker
 from stance.labels import NotCounted, Voice
 from stance.lexicon import Hit, Lexicon, Scan
 from stance.rulebook import Rule, Rulebook
 from stance.segment import MAX_SENTENCE
 from stance.syntax import Tree
+from stance.tokens import Tokens
 from stance.trees import TreeMatch, TreeMatcher, head_noun_span
 from stance.voice import Context, Found, Scope, Voices, VoiceStage, merge
 
 # Effects for which a tree is asked wherever a rule could match, and those for which only beside a frame.
 _EVIDENCE: Final = ("frame", "opinion")
-_SCOPES: Final = ("voice", "cancel")
+_VOICES: Final = ("voice",)
+_CANCELS: Final = ("cancel",)
 _VARIABLES: Final = ("X", "other(X)")  # sides that a rule takes from the name that it finds
 
 
@@ -106,7 +108,7 @@ class Gatherer:
         looked_at = _bounded(sentence)
         scan = self._lexicon.scan(looked_at.text)
         voices = self._voice.surface(looked_at, scan, context)
-        return Seen(sentence, scan, voices, context, self._wants_tree(scan, voices))
+        return Seen(sentence, scan, voices, context, self._wants_tree(scan, voices, sentence.quotations))
 
     @property
     def unknown(self) -> Speaker:
@@ -117,12 +119,18 @@ class Gatherer:
         """Voice and speaker of any words ``[start, end)`` of the sentence."""
         return self._voice.of(gathered.voices, start, end, side, None, gathered.seen.scan.mentions)
 
-    def _wants_tree(self, scan: Scan, voices: Voices) -> bool:
+    def _wants_tree(self, scan: Scan, voices: Voices, quotations: Sequence[Quotation]) -> bool:
         """Whether some rule could use a tree: for evidence, or for the voice and scope of a frame."""
-        words = scan.tokens.present
-        if self._sided(scan) and self._matcher.wants(words, scan.mentions, _EVIDENCE):
+        words, mentions = scan.tokens.present, scan.mentions
+        if self._sided(scan) and self._matcher.wants(words, mentions, _EVIDENCE):
             return True
-        return self._voiced(scan, voices) and self._matcher.wants(words, scan.mentions, _SCOPES)
+        if not self._voiced(scan, voices):
+            return False
+        # Who reports inside marks is the quoted speaker's business: no scope is taken from there.
+        heard = _outside(scan.tokens, quotations) if quotations else words
+        return self._matcher.wants(words, mentions, _VOICES, heard) or self._matcher.wants(
+            words, mentions, _CANCELS
+        )
 
     def _voiced(self, scan: Scan, voices: Voices) -> bool:
         """Whether there is a frame whose voice a tree could tell: a side or somebody who speaks beside it."""
@@ -258,7 +266,7 @@ class Gatherer:
         start, end = tree.subtree_span(covered)
         anchor = next(iter(match.nodes.values()))
         place = (tree.starts[anchor], tree.ends[anchor])
-        if any(q.start <= place[0] and place[1] <= q.end for q in seen.sentence.quotations):
+        if _within(*place, seen.sentence.quotations):
             return None
         speaker, expert = self._voice.unknown, False
         node = match.nodes.get(match.rule.speaker or "")
@@ -282,6 +290,16 @@ class Gatherer:
         root = tree.heads[anchor] == anchor
         voice = Voice(match.rule.voice or "attributed")
         return Scope(start, end, voice, speaker, place, match.rule.id, root, expert)
+
+
+def _within(start: int, end: int, quotations: Sequence[Quotation]) -> bool:
+    return any(q.start <= start and end <= q.end for q in quotations)
+
+
+def _outside(tokens: Tokens, quotations: Sequence[Quotation]) -> list[str]:
+    """The words that stand inside no quotation."""
+    spans = zip(tokens.words, tokens.starts, tokens.ends, strict=True)
+    return [word for word, start, end in spans if not _within(start, end, quotations)]
 
 
 def _bounded(sentence: Sentence) -> Sentence:

@@ -315,7 +315,8 @@ class _Pattern:
     """One tree of one rule. ``kids[k]`` are the nodes that must hang on node ``k``.
 
     ``binds``: some node binds X; ``needs`` are the ways in which it must be bound (X, other(X)), ``fixed``
-    the sides that must be there, and ``camped`` says that a camp of some side must be.
+    the sides that must be there, ``camped`` says that a camp of some side must be, and ``party`` that of a
+    party itself, not of an ally.
     """
 
     rule: Rule
@@ -328,6 +329,7 @@ class _Pattern:
     needs: frozenset[str]
     fixed: frozenset[str]
     camped: bool
+    party: bool = False
     words: tuple[frozenset[str], ...] = ()
     kinds: tuple[frozenset[str], ...] = ()
 
@@ -382,6 +384,7 @@ class _Compiler:
             needs=sided - self._sides,
             fixed=sided & self._sides,
             camped=bool(sided) or any(ready.party for ready in needed),
+            party=any(ready.party for ready in needed),
             words=tuple(
                 sorted(
                     {n.forms for n in needed[1:] if n.forms is not None and n.forms.isdisjoint(_PARTS)},
@@ -546,23 +549,25 @@ class TreeMatcher:
         words: Collection[str],
         mentions: Sequence[Mention] | None = None,
         effects: Collection[str] | None = None,
+        anchors: Iterable[str] | None = None,
     ) -> bool:
         """Whether a sentence with these words (lower case, as the lexicon cuts them) could match.
 
-        With its mentions the answer is sharper: a rule that needs a side needs a mention of it. False
-        means that `match` would find nothing (of these effects).
+        With its mentions the answer is sharper: a rule that needs a side needs a mention of it. With
+        ``anchors`` only matches count whose first node is one of these words. False means that `match` would
+        find nothing (of these effects).
         """
-        found = [word for word in words if word in self._index]
-        if not found:
-            return False
+        known: Collection[str] | None = None
         there = None if mentions is None else {mention.actor.side for mention in mentions}
         kinds = None if mentions is None else {mention.actor.kind for mention in mentions}
-        known: Collection[str] | None = None
-        for word in found:
-            for pattern in self._index[word]:
+        parties = mentions is None or any(m.actor.side is not None and not m.actor.ally for m in mentions)
+        for word in words if anchors is None else anchors:
+            for pattern in self._index.get(word, ()):
                 if effects is not None and pattern.rule.effect not in effects:
                     continue
                 if there is not None and not _possible(pattern, there):
+                    continue
+                if pattern.party and not parties:
                     continue
                 if kinds is not None and any(kinds.isdisjoint(wanted) for wanted in pattern.kinds):
                     continue
