@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ SETUP = Setup("rules")
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "BATCH_ITEMS", 50)
     monkeypatch.setattr(executors, "WORTHWHILE_CHARS", 100)
+    # Threads that other tests leave behind: with them workers would be no forks, and not of this classifier.
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
 
 
 def sentences(count: int, **special: str) -> list[Sentence]:
