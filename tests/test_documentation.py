@@ -125,3 +125,19 @@ def test_the_readmes_commands_run(folder: Path, line: str) -> None:
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     written = [*folder.glob("*.html"), *folder.glob("labels.jsonl")]
     assert done.stdout.strip() or written
+
+
+@pytest.mark.skipif(not README.is_file(), reason="not a checkout")
+def test_the_costs_of_a_billion_sentences_follow_from_the_speeds_beside_them() -> None:
+    sys.path.insert(0, str(TOP / "benchmarks"))
+    try:
+        billion = importlib.import_module("billion")
+    finally:
+        sys.path.pop(0)
+    assert "| 1,000 | 278 | 8.7 hours | 14 dollars |" in billion.row("x", 1_000)
+    page = billion.PAGE.read_text("utf-8")
+    lines = page.partition("## A billion sentences")[2].split(billion.HEAD)[1].split("\n\n")[0].splitlines()
+    cells = [re.split(r" ?\| ", line) for line in lines]
+    rates = [(name, int(rate.replace(",", ""))) for _, name, rate, *_ in cells]
+    assert len(rates) == 3
+    assert billion.replaced(page, billion.table(rates)) == page
