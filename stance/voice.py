@@ -38,7 +38,7 @@ _WE: Final = frozenset(("i", "we", "us"))
 # Auxiliaries and adverbs between a speaker and the verb.
 _BEFORE_VERB: Final = frozenset(
     "has have had is was were are be been being also later then still again now would could will may might "
-    "must should can 'd 've 's not never further earlier already once just even only".split()
+    "must should can 'd 've 's not never further earlier already once just even only so far long too".split()
 )
 _FINITE: Final = frozenset("is was were are has have had will would could can".split())
 _AUXILIARIES: Final = _FINITE | frozenset("be been do does did may might must should shall".split())
@@ -87,8 +87,10 @@ _STOPS: Final = (".", "!", "?", "…", '."', ".”", '?"', "?”", '!"', "!”")
 _OPENING: Final = frozenset("\"“«‘'`„‹(")
 _AFTER_SPEAKER: Final = (_OPENING | frozenset(":;—–.")) - frozenset("'’")
 _MARKS: Final = " \"“”«»„‘’'`"
+_APOSTROPHES: Final = frozenset("'’")
 _CLOSING: Final = frozenset("\"”»’')›")
 _PERSON_KINDS: Final = frozenset(("leader", "official", "person"))
+_OFFICERS: Final = _PERSON_KINDS | {"role"}
 
 # A quotation of fewer words than this, with nobody speaking in the sentence, is a mention or a distance.
 SHORT_QUOTATION_WORDS: Final = 5
@@ -410,6 +412,9 @@ class VoiceStage:
         override = next((m for m in inside if m.actor.kind == "role" and m.actor.speaker is not None), None)
         expert = any(m.actor.expert for m in inside)
         sided = [m for m in inside if m.actor.kind != "role" and m.actor.speaker is not None]
+        if not any(m.actor.kind in _OFFICERS for m in inside) and tokens.raw[content[0]][0].isupper():
+            # "Ann Bell, a curator in Oslo": where somebody works is not whose side they are on
+            sided = [m for m in sided if not self._is_place(tokens, m)]
         chosen = _choose(sided, content[-1], near_end, tokens)
         if near_end and len(sided) > 1 and chosen is not sided[0] and _coordinated(scan, first, sided):
             chosen = sided[0]  # "X and its allies say"
@@ -442,6 +447,12 @@ class VoiceStage:
         if bare and len(content) <= _BARE_WORDS:
             return Speaker(text, self._home(scan, first)), expert
         return Speaker(text, self._nobody if bare else self._others), expert
+
+    @staticmethod
+    def _is_place(tokens: Tokens, mention: Mention) -> bool:
+        """Does a country or its capital only say where?"""
+        before = tokens.words[mention.first - 1] if mention.first else ""
+        return before in ("in", "at", "near") and mention.actor.kind in ("country", "capital", "place")
 
     def _home(self, scan: Scan, office: int) -> str:
         """Whose office it is that token ``office`` names without a country: "Spain to send trucks, minister
@@ -537,9 +548,14 @@ class VoiceStage:
             return None
         first, last = _subject(scan, place, self._verbs, quotations)
         person = word in _PERSON_PRONOUNS
-        for mention in scan.mentions:
+        inside = [m for m in scan.mentions if first <= m.first and m.last < last]
+        if person and any(m.actor.kind in _OFFICERS for m in inside):
+            speaker, expert = self.name(scan, first, last, Context())
+            known = speaker.side != self._nobody
+            return (Speaker(scan.tokens.raw[place], speaker.side), expert) if known else None
+        for mention in inside:
             actor = mention.actor
-            if not first <= mention.first <= mention.last < last or actor.kind == "role":
+            if actor.kind == "role":
                 continue
             if actor.speaker is not None and person == (actor.kind in _PERSON_KINDS):
                 return Speaker(scan.tokens.raw[place], actor.speaker), actor.expert
@@ -751,13 +767,15 @@ def _choose(mentions: Sequence[Mention], last_word: int, near_end: bool, tokens:
 
 def _without_auxiliaries(tokens: Tokens, first: int, last: int) -> int:
     """Where tokens ``[first, last)`` end without the auxiliaries, adverbs and marks before a verb."""
-    while last > first and (
-        tokens.words[last - 1] in _BEFORE_VERB
-        or tokens.words[last - 1].endswith("ly")
-        or not tokens.words[last - 1][0].isalnum()
-    ):
+    while last > first and (_is_auxiliary(tokens, last - 1) or not tokens.words[last - 1][0].isalnum()):
         last -= 1
     return last
+
+
+def _is_auxiliary(tokens: Tokens, i: int) -> bool:
+    """Is token ``i`` an auxiliary or an adverb? Capitals are a name: "Italy", "Kelly"."""
+    word = tokens.words[i]
+    return word in _BEFORE_VERB or (word.endswith(("ly", "n't")) and tokens.raw[i][0].islower())
 
 
 def _starts_noun(scan: Scan, first: int) -> bool:
@@ -804,21 +822,33 @@ def _subject(
         if words[i] == "—" and tokens.raw[first].isupper():
             first = i + 1
             break
+    if first + 1 < until and words[first] in _AND:
+        first += 1
     if first < until and words[first] in _ADJUNCTS:
-        first = next((i + 1 for i in range(first, until) if words[i] == ","), first)
+        comma = next((i for i in range(first, until) if words[i] == ","), until)
+        # "On Monday the minister said", "On Monday the minister, who ...": no comma ends the adjunct
+        ended = comma + 1 < until and words[comma + 1] not in _RELATIVES
+        first = comma + 1 if ended else first + 2 if words[first] in _PREPOSITIONS else first
+    elif first + 1 < until and words[first + 1] == "," and not _is_named(scan, first):
+        first += 2  # "Saturday, the minister ..."
     if first < until and words[first] in _PRONOUNS:
         return first, first + 1
     covered = {i for m in scan.mentions for i in range(m.first, m.last + 1)}
     last = first
     while last < min(until, first + _SUBJECT_WORDS):
         word = words[last]
-        if word in verbs or word in _BEFORE_VERB or not (word[0].isalnum() or word[0] == "'"):
+        mark = not (word[0].isalnum() or word[0] == "'" or last in covered)
+        if word in verbs or word in _BEFORE_VERB or mark:
             break
         known = last in covered or word in _PARTICLES or tokens.raw[last][0].isupper()
         if not known and word not in _PREPOSITIONS and any(i in covered for i in range(first, last)):
             break
         last += 1
     return first, last
+
+
+def _is_named(scan: Scan, token: int) -> bool:
+    return any(m.first <= token <= m.last for m in scan.mentions)
 
 
 def _source_end(scan: Scan, first: int, last: int) -> int:
@@ -935,7 +965,7 @@ def _phrase_start(tokens: Tokens, verb: int, quotations: Sequence[Quotation]) ->
     """First token of the noun phrase that ends before token ``verb`` (an apposition is stepped over)."""
     words = tokens.words
     i = verb - 1
-    while i > 0 and (words[i] in _BEFORE_VERB or words[i].endswith("ly")):
+    while i > 0 and _is_auxiliary(tokens, i):
         i -= 1
     verb = i + 1
     if i >= 0 and words[i] in _RELATIVES:  # "NAME, which says": the speaker stands before the comma
@@ -960,8 +990,13 @@ def _phrase_start(tokens: Tokens, verb: int, quotations: Sequence[Quotation]) ->
         i -= 1
     while i >= floor:
         word = words[i]
+        if word == ")":  # "the bank (ABC) said"; what opens the sentence is the place or the paper
+            opening = next((j for j in range(i, floor, -1) if words[j] == "("), None)
+            if opening is not None and opening > tokens.first_word:
+                i = opening - 1
+                continue
         if word in (",", ":", ";", "—", "–", "(", ")") or word in _OPENING or word in _CLOSING:
-            if word in _CLOSING and tokens.text[tokens.starts[i] - 1 : tokens.starts[i]].isalnum():
+            if word in _APOSTROPHES and tokens.text[tokens.starts[i] - 1 : tokens.starts[i]].isalnum():
                 i -= 1
                 continue  # an apostrophe
             break

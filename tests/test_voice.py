@@ -82,6 +82,16 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         # a pronoun behind the verb means the subject; the words of a charge begin behind its verb
         ("Russia has stated that it seeks a road and pays for what it calls a map.", "attributed", "moscow"),
         ("The road that robbers claimed ten lives on is open.", "author", None),
+        # adjuncts before the subject, adverbs and brackets behind it; names that end like adverbs
+        ("On Sunday Polish President Ann Bell, who likes it, said he would come.", "attributed", "western"),
+        ("On Monday Lavrov said the road was open.", "attributed", "moscow"),
+        ("And Saturday, Biden seemed to shut the road, saying that it was old.", "attributed", "western"),
+        ("(CNN)The State Department on Tuesday confirmed the road was open.", "attributed", "western"),
+        ("The Society for Roads of Ukraine (SRU) has said the road was open.", "attributed", "kyiv"),
+        ("Polish officials have so far claimed to have sold five maps.", "attributed", "western"),
+        ("Italy said the road was open.", "attributed", "western"),
+        ("The Danish diplomat lost the paper, but she said it was dull.", "attributed", "western"),
+        ("Ann Bell, a curator at a museum in Kyiv, said the road was open.", "attributed", "other"),
         # offices that only one camp has
         ("The road is open, the Foreign Secretary said.", "attributed", "western"),
         ("The road is open, said Ann Bell, D-Ohio.", "attributed", "western"),
