@@ -26,6 +26,7 @@ from stance.evidence import Verdict
 from stance.gold import Labelled
 from stance.labels import Label
 from stance.mirroring import Mirror
+from stance.rulebook import Rulebook
 
 _Key = tuple[str, str, str | None]  # of evidence: rule, effect, side
 
@@ -49,6 +50,43 @@ class Break:
         """What tells the two apart: rules, of the mirror too, or words."""
         found = (*self.rules, *(f"{rule} (in the mirror)" for rule in self.mirror_rules))
         return found or (WORDS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """The cues of one test that count: ``either`` serve both sides alike, ``sides`` one side alone.
+
+    Each is rules and patterns (a pattern is a phrase or a tree); ``unpaired`` are those rules of a side that
+    have no partner of equal strength, each with its reason in the rulebook.
+    """
+
+    test: str
+    either: tuple[int, int]
+    sides: Mapping[str, tuple[int, int]]
+    unpaired: Mapping[str, int]
+
+
+def cues(rulebook: Rulebook) -> tuple[Cues, ...]:
+    """How many active frame rules, and patterns in them, each side has in each test of the codebook."""
+    rules = [rule for rule in rulebook.active() if rule.effect == "frame"]
+    names = [info.id for info in rulebook.sides]
+
+    def size(test: str, side: str | None) -> tuple[int, int]:
+        chosen = [r for r in rules if r.test == test and (r.side if r.side in names else None) == side]
+        return len(chosen), sum(len(rule.phrases) + len(rule.trees) for rule in chosen)
+
+    return tuple(
+        Cues(
+            test,
+            size(test, None),
+            {name: size(test, name) for name in names},
+            {
+                name: sum(r.test == test and r.side == name and not r.mirror_partner for r in rules)
+                for name in names
+            },
+        )
+        for test in sorted({rule.test for rule in rules if rule.test}, key="NBLVOSQ".find)
+    )
 
 
 @dataclass(frozen=True, slots=True)

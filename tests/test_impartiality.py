@@ -116,6 +116,18 @@ def test_exceptions_to_the_mirror_name_the_rules_without_a_counterpart(
 # -- names alone ----------------------------------------------------------------------------------------
 
 
+def test_cues_are_counted_by_side_and_test(rules: rulebook.Rulebook) -> None:
+    """Every active frame rule is counted once, under its own side or as one that serves both."""
+    parts = impartiality.cues(rules)
+    active = [rule for rule in rules.active() if rule.effect == "frame"]
+    assert [part.test for part in parts] == list("NBLVOSQ")
+    assert sum(part.either[0] + sum(n for n, _ in part.sides.values()) for part in parts) == len(active)
+    naming = next(part for part in parts if part.test == "N")
+    of_one = [rule for rule in active if rule.test == "N" and rule.side == "kyiv"]
+    assert naming.sides["kyiv"] == (len(of_one), sum(len(rule.phrases) + len(rule.trees) for rule in of_one))
+    assert naming.unpaired["kyiv"] == sum(rule.mirror_none is not None for rule in of_one)
+
+
 def test_names_alone_keep_every_other_word(rules: rulebook.Rulebook) -> None:
     mirror = Mirror(rules)
     swapped = mirror.names(

@@ -15,6 +15,7 @@ from stance.cli.root import complain
 if TYPE_CHECKING:
     from stance.gold import Labelled
     from stance.impartiality import Break, NameTest
+    from stance.rulebook import Rulebook
 
 _SHOWN: Final = 20
 
@@ -61,9 +62,11 @@ def command(
     )
     rows, sides, swaps = [], [], []
     broken: list[Table] = []
+    books: dict[str, Rulebook] = {}
     for entry, classifier in bench.chosen(engines, report):
         complain(f"{entry.name}: {len(corpus.gold)} sentences and {len(twins)} of pairs")
         bench.noted(report, entry, classifier, corpus)
+        books.setdefault(classifier.rulebook.digest, classifier.rulebook)
         test = impartial.mirror_test(classifier, [item.text for item in corpus.gold])
         right, total = impartial.pairs_right(twins, evaluate.label_all(classifier, twins))
         names = impartial.name_test(classifier, corpus.gold)
@@ -119,9 +122,45 @@ def command(
             tuple(sides),
         ),
         *broken,
+        *(_cues(book) for book in books.values()),
     ]
+    report.results["cues"] = {digest: _cue_figures(book) for digest, book in books.items()}
     click.echo(report.terminal())
     report.write(json_file, markdown_file)
+
+
+def _cue_figures(book: Rulebook) -> list[dict[str, Any]]:
+    from stance import impartiality as impartial
+
+    return [
+        {
+            "test": part.test,
+            "either_side": dict(zip(("rules", "patterns"), part.either, strict=True)),
+            **{side: dict(zip(("rules", "patterns"), n, strict=True)) for side, n in part.sides.items()},
+            "unpaired": dict(part.unpaired),
+        }
+        for part in impartial.cues(book)
+    ]
+
+
+def _cues(book: Rulebook) -> Table:
+    """What each side has to find its frames by: rules, and the phrases and trees in them."""
+    from stance import impartiality as impartial
+
+    sides = [info.id for info in book.sides]
+    return Table(
+        f"cues that count, by test (rules {book.digest}): rules, their patterns",
+        ("test", "either side", *sides, *(f"{side} unpaired" for side in sides)),
+        tuple(
+            (
+                part.test,
+                "{}, {}".format(*part.either),
+                *("{}, {}".format(*part.sides[side]) for side in sides),
+                *(str(part.unpaired[side]) for side in sides),
+            )
+            for part in impartial.cues(book)
+        ),
+    )
 
 
 def _names_row(names: NameTest) -> tuple[str, ...]:
