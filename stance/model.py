@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from stance import cache
 from stance.errors import StanceError
 from stance.evidence import Evidence, Speaker
 from stance.gather import Gathered
@@ -580,15 +583,19 @@ def load(folder: Path) -> LinearModel:
         found = (folder / "card.json").read_bytes(), (folder / "weights.json").read_bytes()
     except OSError as error:
         raise _unreadable(folder, error) from None
-    return parse(*found, folder)
+    return parse(*found, folder, keep=True)
 
 
 def _unreadable(folder: Path, error: Exception) -> StanceError:
     return StanceError(f"{folder}: no readable model here ({error}); train one with `stance train`")
 
 
-def parse(written: bytes, data: bytes, folder: Path) -> LinearModel:
-    """The model of the bytes of its card and its weights; ``folder`` is named in what is refused."""
+def parse(written: bytes, data: bytes, folder: Path, *, keep: bool = False) -> LinearModel:
+    """The model of the bytes of its card and its weights; ``folder`` is named in what is refused.
+
+    ``keep``: write the checked weights into the user's cache folder, from where they are read five times as
+    fast.
+    """
     card_path, weights_path = folder / "card.json", folder / "weights.json"
     try:
         card = json.loads(written)
@@ -606,7 +613,7 @@ def parse(written: bytes, data: bytes, folder: Path) -> LinearModel:
             "restore it or train the model again"
         )
     try:
-        weights = _weights(json.loads(data))
+        weights = _kept_weights(data, digest) if keep else _weights(json.loads(data))
         _check_card(card)
         known = "answers_sha256" in card  # models of before it have the digest of their weights alone
         answers = _answers_digest(card) if known else digest
@@ -621,6 +628,34 @@ def parse(written: bytes, data: bytes, folder: Path) -> LinearModel:
             "the card was edited; restore it or train the model again"
         )
     return model
+
+
+def _kept_weights(data: bytes, digest: str) -> dict[str, tuple[float, float, float, float]]:
+    """The table of weights of a file with this digest, checked when it was first read."""
+    place = cache.place("weights", digest, ("model",))
+    known = None if place is None else cache.read(place, _unpacked)
+    if known is None:
+        known = _weights(json.loads(data))
+        if place is not None and not any("\n" in name for name in known):
+            cache.write(place, _packed(known))
+    return known
+
+
+def _packed(weights: Mapping[str, tuple[float, float, float, float]]) -> list[str]:
+    """Names, one a line, and weights in hexadecimal, little-endian: two strings that JSON reads at once."""
+    values = array("d", chain.from_iterable(weights.values()))
+    if sys.byteorder == "big":
+        values.byteswap()
+    return ["\n".join(weights), values.tobytes().hex()]
+
+
+def _unpacked(packed: Sequence[str]) -> dict[str, tuple[float, float, float, float]]:
+    names, weights = packed
+    values = array("d", bytes.fromhex(weights))
+    if sys.byteorder == "big":
+        values.byteswap()
+    numbers = iter(values)
+    return dict(zip(names.split("\n"), zip(numbers, numbers, numbers, numbers, strict=True), strict=True))
 
 
 def _weights(rows: Any) -> dict[str, tuple[float, float, float, float]]:

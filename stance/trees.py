@@ -11,8 +11,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
+from stance import cache
 from stance.errors import StanceError
 from stance.inflect import forms as inflected
 from stance.lexicon import Mention
@@ -532,17 +534,43 @@ class TreeMatcher:
         first, second = (side.id for side in rulebook.sides)
         self._sides = (first, second)
         self._other = {first: second, second: first}
-        self._index: dict[str, list[_Pattern]] = {}
-        compiler = _Compiler(rulebook)
-        for rule in sorted(rulebook.rules, key=lambda rule: rule.id):
-            if rule.kind != "dependency" or (rule.status != "active" and not trial):
-                continue
-            if effects is not None and rule.effect not in effects:
-                continue
+        self._rulebook = rulebook
+        self._rules = [
+            rule
+            for rule in sorted(rulebook.rules, key=lambda rule: rule.id)
+            if rule.kind == "dependency"
+            and (rule.status == "active" or trial)
+            and (effects is None or rule.effect in effects)
+        ]
+        # A fault is told now. Rules that were compiled before without one wait until a sentence needs them:
+        # most need none.
+        place = cache.place("trees", self._content(), ("trees", "phrases", "inflect"))
+        if place is None or cache.read(place, bool) is None:
+            _ = self._index
+            if place is not None:
+                cache.write(place, True)
+
+    @cached_property
+    def _index(self) -> dict[str, list[_Pattern]]:
+        """The patterns by the forms of their anchors."""
+        index: dict[str, list[_Pattern]] = {}
+        compiler = _Compiler(self._rulebook)
+        for rule in self._rules:
             for pattern in compiler.patterns(rule):
                 for form in pattern.anchors:
-                    self._index.setdefault(form, []).append(pattern)
-        self.keys: frozenset[str] = frozenset(self._index)
+                    index.setdefault(form, []).append(pattern)
+        return index
+
+    def _content(self) -> str:
+        """All that decides whether the rules can be compiled."""
+        rules = [(rule.id, rule.trees, rule.unless_nodes, rule.marks) for rule in self._rules]
+        book = self._rulebook
+        return repr((rules, self._sides, dict(book.lists), dict(book.irregular)))
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The forms of all anchors."""
+        return frozenset(self._index)
 
     def wants(
         self,
