@@ -3,12 +3,13 @@
     python benchmarks/scan.py [--sentences N] [--out FILE]
 
 Phrases of the shipped rules are spelled out to plain words where that is finite: alternatives and options
-become phrases of their own, up to `MOST` each. A phrase with a gap, an actor, a mark or a limit of the sentence
-has no plain form: no peer can express it, and it is left out of the comparison of like with like. Peers get the
-spelled-out forms; ours is run once on the same forms and once on the whole rulebook, which also names actors,
-binds sides, passes over quotation marks, and silences. Then the same with ten times as many phrases, of words that
-sentences hold. Times are CPU time of one core, the least of several passes of each, in turn; figures are
-microseconds a sentence. Needs `pyahocorasick`, `ahocorasick_rs` and spaCy; prints no sentence.
+become phrases of their own, up to `MOST` each. A phrase with a gap, an actor, a mark or a limit of the
+sentence has no plain form: no peer can express it, and it is left out of the comparison of like with like.
+Peers get the spelled-out forms; ours is run once on the same forms and once on the whole rulebook, which also
+names actors, binds sides, passes over quotation marks, and silences. Then the same with ten times as many
+phrases, of words that the sentences hold. Of each sentence the least time of several passes counts, taken in
+turn; figures are microseconds a sentence. Needs `pyahocorasick`, `ahocorasick_rs` and spaCy; prints no
+sentence.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import ahocorasick  # type: ignore[import-not-found]
+import ahocorasick
 import ahocorasick_rs
 import spacy
 from spacy.matcher import PhraseMatcher
@@ -80,8 +81,7 @@ def plain(book: Rulebook) -> tuple[dict[tuple[str, ...], None], int, int]:
 
 
 def more(known: dict[tuple[str, ...], None], texts: Sequence[str], times: int) -> list[tuple[str, ...]]:
-    """``times`` as many phrases: new ones of two to four words that stand near each other in no sentence, but
-    whose words are those of the sentences."""
+    """``times`` as many phrases: new ones of two to four words that the sentences hold, drawn at random."""
     chance = random.Random(3)
     words = sorted({word for text in texts for word in Tokens(text).words if word.isalpha()})
     found = dict(known)
@@ -160,7 +160,7 @@ def one_expression(phrases: Sequence[tuple[str, ...]], _: Rulebook) -> Scan:
 
 
 def raced(scans: dict[str, tuple[Scan, Sequence[str]]]) -> dict[str, float]:
-    """Microseconds of CPU time a sentence: of each sentence the least of all passes."""
+    """Microseconds a sentence: of each sentence the least of all passes."""
     best = {name: [9e9] * len(texts) for name, (_, texts) in scans.items()}
     for _ in range(PASSES):
         for name, (scan, texts) in scans.items():
