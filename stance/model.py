@@ -135,7 +135,7 @@ def locate(words: Sequence[Masked], tokens: Tokens, name: str) -> tuple[int, int
     return None
 
 
-class Group(NamedTuple):
+class _Group(NamedTuple):
     """Features ``prefix + key`` for every key, all of one value: names are joined only where one is shown.
 
     ``smooth``: shares of words, whose weights are smoothed over words of like use.
@@ -147,21 +147,21 @@ class Group(NamedTuple):
     smooth: bool = False
 
 
-def word_groups(masked_words: Sequence[Masked]) -> list[Group]:
+def word_groups(masked_words: Sequence[Masked]) -> list[_Group]:
     """Words, word pairs, and words near an actor, with actors as sides: each present or absent. Beside them
     the same words as shares, whose weights are smoothed: what a rare word may still tell."""
     words = [word for word, _, _ in masked_words]
     plain = dict.fromkeys(words)
     pairs = dict.fromkeys([f"{left} {right}" for left, right in pairwise(words)])
     return [
-        Group("w:", plain),
-        Group("ww:", pairs),
-        Group("e ", plain, _share(plain), smooth=True),
+        _Group("w:", plain),
+        _Group("ww:", pairs),
+        _Group("e ", plain, _share(plain), smooth=True),
         *_near_groups(words),
     ]
 
 
-def _near_groups(words: Sequence[str]) -> list[Group]:
+def _near_groups(words: Sequence[str]) -> list[_Group]:
     """Words near an actor of a side, and the same as shares."""
     near: dict[str, dict[str, None]] = {}
     for i, word in enumerate(words):
@@ -175,8 +175,8 @@ def _near_groups(words: Sequence[str]) -> list[Group]:
     groups = []
     for prefix, found in near.items():
         if found:
-            groups.append(Group(prefix, found))
-            groups.append(Group(f"e{prefix[0]}:{prefix[-4:]}", found, _share(found), smooth=True))
+            groups.append(_Group(prefix, found))
+            groups.append(_Group(f"e{prefix[0]}:{prefix[-4:]}", found, _share(found), smooth=True))
     return groups
 
 
@@ -194,7 +194,7 @@ def other_word_features(gathered: Gathered, slot: Mapping[str, str]) -> dict[str
     return _by_name(word_groups(masked(gathered, slot, cues=False)))
 
 
-def _by_name(groups: Iterable[Group]) -> dict[str, float]:
+def _by_name(groups: Iterable[_Group]) -> dict[str, float]:
     return {group.prefix + key: group.value for group in groups for key in group.keys}
 
 
@@ -515,7 +515,7 @@ class Scorer:
         found = self._words[word] = (*(own or _NO_WEIGHTS[:4]), *(smooth or _NO_WEIGHTS[:4]))
         return found
 
-    def supports(self, groups: Iterable[Group], target: int | None, least: float) -> list[tuple[float, str]]:
+    def supports(self, groups: Iterable[_Group], target: int | None, least: float) -> list[tuple[float, str]]:
         """Word features that gave ``least`` or more, with what they gave: to side ``target`` (0 or 1) against
         no frame, or to an opinion where it is None. In no order."""
         given = []
