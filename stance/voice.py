@@ -206,8 +206,8 @@ class VoiceStage:
         elif any(s.main for s in scopes):
             quoted_speaker, quoted_expert = self.unknown, False
         elif any(q.opens_before for q in quotations) or quotations:
-            quoted_speaker = context.speaker or self.unknown
-            quoted_expert = context.expert if context.speaker else False
+            quoted_speaker = context.speaker or context.person or self.unknown
+            quoted_expert = context.expert if context.speaker else context.person_expert
         else:
             quoted_speaker, quoted_expert = self.unknown, False
         main, speaker, expert = self._main(sentence, scan, scopes, quoted_speaker, quoted_expert)
@@ -344,8 +344,10 @@ class VoiceStage:
         tokens, quoted = scan.tokens, sentence.quotations
         if where == "inside":
             first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
+            if first == hit.first and tokens.raw[first][0].islower():  # "the report of NATO members says"
+                first = min(first, _phrase_start(tokens, first, quoted))
             if first == hit.first:  # "NATO members fear": the name before the noun that was found
-                first = next((m.first for m in scan.mentions if m.last == first - 1), first)
+                first = next((m.first for m in scan.mentions if m.first < first <= m.last + 1), first)
             announces = hit.rule.covers == "clause-after"
             speaker, expert = self.name(scan, first, last, context, quotations=quoted, announces=announces)
             return speaker, expert, hit.first
@@ -365,7 +367,7 @@ class VoiceStage:
                     scan, last - 1, last, context, quotations=quoted, announces=after
                 )
                 return speaker, expert, last - 1
-            coordinated = last > first and tokens.words[last - 1] in _AND
+            coordinated = last > 0 and last >= first and tokens.words[last - 1] in _AND
             if coordinated or tokens.words[hit.first] == "," or _is_clause(scan, first, last):
                 # "X came home and said": the subject of the first verb speaks.
                 if before is not None:
@@ -824,7 +826,7 @@ def _subject(
             break
     if first + 1 < until and words[first] in _AND:
         first += 1
-    if first < until and words[first] in _ADJUNCTS:
+    if first < until and (words[first] in _ADJUNCTS or _is_participle(scan, first)):
         comma = next((i for i in range(first, until) if words[i] == ","), until)
         # "On Monday the minister said", "On Monday the minister, who ...": no comma ends the adjunct
         ended = comma + 1 < until and words[comma + 1] not in _RELATIVES
@@ -845,6 +847,11 @@ def _subject(
             break
         last += 1
     return first, last
+
+
+def _is_participle(scan: Scan, token: int) -> bool:
+    """"Concerning the road, ..."; a name that ends so is none."""
+    return scan.tokens.words[token].endswith("ing") and not _is_named(scan, token)
 
 
 def _is_named(scan: Scan, token: int) -> bool:

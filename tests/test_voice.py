@@ -92,6 +92,8 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         ("Italy said the road was open.", "attributed", "western"),
         ("The Danish diplomat lost the paper, but she said it was dull.", "attributed", "western"),
         ("Ann Bell, a curator at a museum in Kyiv, said the road was open.", "attributed", "other"),
+        ("Romney shut the toll but called for a new road.", "attributed", "western"),
+        ("Concerning the toll, Lavrov spoke at length, saying that it was old.", "attributed", "moscow"),
         # offices that only one camp has
         ("The road is open, the Foreign Secretary said.", "attributed", "western"),
         ("The road is open, said Ann Bell, D-Ohio.", "attributed", "western"),
@@ -113,6 +115,9 @@ def test_the_speaker_of_a_sentence(text: str, voice: str, side: str | None) -> N
 @pytest.mark.parametrize(
     ("prev", "text", "voice", "side"),
     [
+        # a quotation after a sentence about one person is theirs; after one about a place it is nobody's
+        ("Baerbock walked down the road.", "“It is a fine road, and I like it a lot.”", "quoted", "western"),
+        ("The road to Odesa was dry.", "“It is a fine road, and I like it a lot.”", "quoted", "unknown"),
         ("Lavrov said the road was shut.", "He added that it would stay shut.", "attributed", "moscow"),
         ("The Ukrainian embassy shut its doors.", "The embassy said the road was icy.", "attributed", "kyiv"),
         ("Norwegian minister Kari Holm flew home.", "The road was icy, Holm said.", "attributed", "western"),
