@@ -376,6 +376,10 @@ def load(
 ) -> Classifier:
     """A classifier with the shipped rules and model, or with others.
 
+    All that is alive then is set aside from the garbage collector (``gc.freeze``, where it is on): it would
+    walk the rules and weights again and again and find nothing. A classifier holds no circles, so one that
+    is dropped is gone nonetheless.
+
     Args:
         engine: ``rules`` (evidence and the policy page), ``model`` (words, no rule evidence) or ``hybrid``.
         rules: a folder that replaces the rulebook.
@@ -392,7 +396,10 @@ def load(
     collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of values are made and kept: looking for garbage finds none
     try:
-        return _loaded(engine, rules, overlay, model, abstain_below, eager)
+        classifier = _loaded(engine, rules, overlay, model, abstain_below, eager)
+        if collecting:
+            gc.freeze()
+        return classifier
     finally:
         if collecting:
             gc.enable()

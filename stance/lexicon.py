@@ -27,7 +27,7 @@ from stance.phrases import (
     Word,
 )
 from stance.rulebook import Actor, Rule, Rulebook
-from stance.spans import Maker, Mention, Mentions, Pattern
+from stance.spans import Admits, Maker, Mention, Mentions, Pattern
 from stance.tokens import SKIPPED, Tokens
 
 __all__ = ["Hit", "Lexicon", "Mention", "Scan", "Tokens"]
@@ -296,11 +296,11 @@ class Lexicon:
     """
 
     def __init__(self, rulebook: Rulebook, *, trial: bool = False) -> None:
-        self._rulebook = rulebook
         self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
         self._owners = _owners(rulebook, trial=trial)
         self._index = index = _kept(rulebook, self._owners, self._parser)
         self.size = len(index.phrases)
+        self._admits = _admission(rulebook)
         self._maker = Maker(self._admits)
         self._exact = {int(entry): forms for entry, forms in index.exact.items()}
         # Made when first asked for.
@@ -549,7 +549,12 @@ class Lexicon:
     def _made(self, phrase: str) -> list[Pattern]:
         return [self._maker.pattern(elements) for elements in _variants(self._parser.parse(phrase))]
 
-    def _admits(self, slot: ActorSlot, actor: Actor, bound: str | None) -> tuple[bool, str | None]:
+
+def _admission(rulebook: Rulebook) -> Admits:
+    """Whether a slot admits an actor. Not a method: a scan that nobody needs any more is then let go at once,
+    without the garbage collector."""
+
+    def admits(slot: ActorSlot, actor: Actor, bound: str | None) -> tuple[bool, str | None]:
         if slot.kinds and actor.kind not in slot.kinds:
             return False, bound
         if slot.ally is not None and actor.ally is not slot.ally:
@@ -561,9 +566,11 @@ class Lexicon:
         if slot.side == "X":
             return bound is None or bound == actor.side, actor.side if bound is None else bound
         if slot.side == "Y":
-            other = self._rulebook.other(actor.side)
+            other = rulebook.other(actor.side)
             return bound is None or bound == other, other if bound is None else bound
         return slot.side == actor.side, bound
+
+    return admits
 
 
 def _places(words: Sequence[str], wanted: str) -> list[int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 import random
 import re
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -162,6 +164,19 @@ def test_a_classifier_made_by_hand_is_pickled_whole(texts: Sequence[str]) -> Non
     again = pickle.loads(pickle.dumps(by_hand))
     expected = [v.to_dict() for v in by_hand.classify_sentences(texts[:10])]
     assert [v.to_dict() for v in again.classify_sentences(texts[:10])] == expected
+
+
+def test_a_dropped_classifier_is_gone_without_the_garbage_collector(texts: Sequence[str]) -> None:
+    made = load("hybrid")
+    assert len(list(made.classify_sentences(texts[:30]))) == 30
+    gatherer = made.gatherer
+    kept = [weakref.ref(part) for part in (made, gatherer, gatherer._lexicon, gatherer._matcher)]
+    gc.disable()
+    try:
+        del made, gatherer
+        assert [part() for part in kept] == [None] * len(kept)
+    finally:
+        gc.enable()
 
 
 def test_a_pickle_of_other_rules_is_refused(tmp_path: Path) -> None:
