@@ -404,7 +404,7 @@ class VoiceStage:
         last = _without_auxiliaries(tokens, first, last)
         words = tokens.words[first:last]
         content = [i for i in range(first, last) if tokens.words[i][0].isalnum()]
-        if not content:
+        if not content or tokens.words[content[0]] == "there":
             return self.unknown, False
         if len(content) <= 2 and (low := next((w for w in words if w in _PRONOUNS), None)) is not None:
             before = self._antecedent(scan, low, content[0], quotations) if announces else None

@@ -94,6 +94,9 @@ def _says(verdict: Verdict) -> tuple[str, str | None]:
         ("Ann Bell, a curator at a museum in Kyiv, said the road was open.", "attributed", "other"),
         ("Romney shut the toll but called for a new road.", "attributed", "western"),
         ("Concerning the toll, Lavrov spoke at length, saying that it was old.", "attributed", "moscow"),
+        ("The road is open, a Ukrainian woman said.", "attributed", "other"),
+        ("The road is open, a Russian comedian said.", "attributed", "other"),
+        ("There are reports that the road is open.", "attributed", "unknown"),
         # offices that only one camp has
         ("The road is open, the Foreign Secretary said.", "attributed", "western"),
         ("The road is open, said Ann Bell, D-Ohio.", "attributed", "western"),
