@@ -17,6 +17,8 @@ from stance.phrases import ActorSlot, Alternatives, Element, Gap, Mark, Optional
 
 # More words than any sentence has.
 _ANY: Final = 10_000
+# Share of sentences, in percent, that hold a common word, beyond what its length says.
+_COMMON: Final = 5.0
 # Marks that no distance counts, and the limits of a sentence.
 UNCOUNTED: Final = frozenset('",')
 _LIMITS: Final = frozenset("^$")
@@ -59,10 +61,13 @@ class Anchor:
     ends: int | None
 
 
-def anchor(elements: Sequence[Element]) -> Anchor:
-    """The anchor of a phrase; a `PhraseError` if it has no word or mark that a scan could find."""
+def anchor(elements: Sequence[Element], common: frozenset[str] = frozenset()) -> Anchor:
+    """The anchor of a phrase, which has a word or mark that a scan can find.
+
+    ``common``: words that are no rare ones here, whatever their length; names, say.
+    """
     found = [_located(element) for element in elements]
-    place = _rarest(elements, found)
+    place = _rarest(elements, found, common)
     here = found[place]
     assert here is not None  # what has no key was refused with the phrase
     words, inside = here
@@ -98,7 +103,7 @@ def anchor(elements: Sequence[Element]) -> Anchor:
             distance = between.plus(inside) if before else between.minus(inside)
             least, most = (-distance.most, -distance.least) if before else distance
             marks.append((element.kind, least, most))
-    near.sort(key=lambda item: (cost(item[0])[0] * (item[2] - item[1] + 1), item[1]))
+    near.sort(key=lambda item: (_cost(item[0], common)[0] * (item[2] - item[1] + 1), item[1]))
     return Anchor(words, tuple(near), tuple(slots), tuple(marks), begins, ends)
 
 
@@ -106,11 +111,20 @@ def _sum(widths: Iterable[_Range]) -> _Range:
     return list(accumulate(widths, _Range.plus, initial=_NO_WORDS))[-1]
 
 
-def _rarest(elements: Sequence[Element], found: Sequence[tuple[frozenset[str], _Range] | None]) -> int:
+def _cost(words: frozenset[str], common: frozenset[str]) -> tuple[float, list[str]]:
+    shares, spelled = cost(words)
+    return shares + _COMMON * len(words & common), spelled
+
+
+def _rarest(
+    elements: Sequence[Element],
+    found: Sequence[tuple[frozenset[str], _Range] | None],
+    common: frozenset[str] = frozenset(),
+) -> int:
     """Which element is the anchor: the rarest with a word of its own, else the first mark that tells."""
     places = [i for i, item in enumerate(found) if item is not None and not isinstance(elements[i], Mark)]
     if places:
-        return min(places, key=lambda i: cost((found[i] or (frozenset(),))[0]))
+        return min(places, key=lambda i: _cost((found[i] or (frozenset(),))[0], common))
     return next(i for i, item in enumerate(found) if item is not None)
 
 

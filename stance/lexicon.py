@@ -127,6 +127,15 @@ def indexed(owners: Sequence[_Owner], parser: PhraseParser) -> Index:
             found.ends,
         ]
 
+    # Names stand in very many sentences of the texts that this is for.
+    names = frozenset(
+        form
+        for owner in owners
+        if isinstance(owner.of, Actor)
+        for name in owner.phrases
+        if len(elements := parser.parse(name)) == 1 and isinstance(elements[0], Word)
+        for form in elements[0].forms
+    )
     for owner_number, owner in enumerate(owners):
         is_name = isinstance(owner.of, Actor)
         for place, phrase in enumerate(owner.phrases):
@@ -139,13 +148,13 @@ def indexed(owners: Sequence[_Owner], parser: PhraseParser) -> Index:
                     if any(exact):
                         index.exact[str(entry)] = exact
                     continue
-                found = anchor(elements)
+                found = anchor(elements, names)
                 index.around[str(entry)] = around(found)
                 table = index.named if is_name else index.keyed
                 for word in sorted(found.words):
                     table.setdefault(word, []).append(entry)
         silencers = (variant for phrase in owner.unless for variant in _variants(parser.parse(phrase)))
-        found_all = [anchor(elements) for elements in silencers]
+        found_all = [anchor(elements, names) for elements in silencers]
         index.silencers.append([[number(found.words), *around(found)] for found in found_all])
     index.sets = [sorted(words) for words in sets]
     index.slots = [[slot.side, sorted(slot.kinds), slot.ally] for slot in slots]
@@ -244,19 +253,20 @@ class _Phrases:
 
     def __init__(self, phrases: Iterable[_Tried]) -> None:
         self._alone: list[_Tried] = []
-        self._beside: dict[str, list[tuple[int, int, _Tried]]] = {}
-        at: dict[int, dict[str, list[_Tried]]] = {}
+        self._beside: dict[str, list[tuple[int, int, _Tried, bool]]] = {}
+        at: dict[int, dict[str, list[tuple[_Tried, bool]]]] = {}
         for phrase in phrases:
             if not phrase.near:
                 self._alone.append(phrase)
                 continue
             words, least, most = phrase.near[0]
             rest = phrase._replace(near=phrase.near[1:])
+            more = bool(rest.near or rest.marks) or rest.begins is not None or rest.ends is not None
             for word in words:
                 if most - least == 1:
-                    at.setdefault(least, {}).setdefault(word, []).append(rest)
+                    at.setdefault(least, {}).setdefault(word, []).append((rest, more))
                 else:
-                    self._beside.setdefault(word, []).append((least, most, rest))
+                    self._beside.setdefault(word, []).append((least, most, rest, more))
         self._at = list(at.items())
         self._others = frozenset(self._beside)
 
@@ -267,13 +277,15 @@ class _Phrases:
         for distance, by_word in self._at:
             place = here + distance
             if 0 <= place < len(bare) and bare[place] in by_word:
-                found += [phrase for phrase in by_word[bare[place]] if phrase.fits(here, tokens)]
+                for phrase, more in by_word[bare[place]]:
+                    if not more or phrase.fits(here, tokens):
+                        found.append(phrase)
         if not self._others.isdisjoint(tokens.present):
             for word in self._others & tokens.present:
-                for least, most, phrase in self._beside[word]:
+                for least, most, phrase, more in self._beside[word]:
                     first, last = here + least, here + most
                     near = last > 0 and word in bare[first if first > 0 else 0 : last]
-                    if near and phrase.fits(here, tokens):
+                    if near and (not more or phrase.fits(here, tokens)):
                         found.append(phrase)
         return found
 
