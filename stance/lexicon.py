@@ -361,9 +361,10 @@ class Lexicon:
             alone, node, ends, anchored, _ = lead
             if alone:
                 paths += [(first, first, entry) for entry in alone]
-            goes_on = first + 1 < size and (skips or words[first + 1] in node) if node else False
-            if node is not None and (goes_on or ends):
-                self._walk(node, tokens, first, paths)
+            if node is not None:
+                following = words[first + 1] if first + 1 < size else ""
+                if ends or following in node or (skips and following in SKIPPED):
+                    self._walk(node, tokens, first, paths)
             if anchored is not None:
                 there.append((first, lead))
         mentions = self._mentions(tokens, paths)
