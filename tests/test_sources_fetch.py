@@ -160,6 +160,14 @@ def test_private_addresses_are_refused_before_anything_is_sent(
     assert Handler.seen == []
 
 
+def test_a_private_address_is_refused_before_a_connection_tells_who_listens() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    assert "private address 127.0.0.1" in refused(f"http://127.0.0.1:{port}/", allow_private=False)
+    assert "private address" not in refused(f"http://127.0.0.1:{port}/", allow_private=True)
+
+
 def test_redirects_to_private_addresses_are_refused(
     server: str, answer: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,18 +177,34 @@ class _Guard:
         self.refused: FetchError | None = None
         self.was_cut = False
 
+    def vet(self, host: str, port: int | None) -> None:
+        """Refuse a private address before a connection to it could tell whether somebody listens there."""
+        if self._allow_private:
+            return
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            return  # the connection itself will say so
+        for *_, address in found:
+            self._refuse_private(str(address[0]))
+
     def admit(self, connected: socket.socket) -> None:
-        """Keep the socket, or close it and raise."""
-        address = connected.getpeername()[0]
-        if not self._allow_private and not public(address):
+        """Keep the socket, or close it and raise: a name may lead elsewhere the second time it is asked."""
+        try:
+            self._refuse_private(connected.getpeername()[0])
+        except FetchError:
             connected.close()
+            raise
+        self._socket = connected
+        if time.monotonic() >= self._deadline:
+            self.cut()
+
+    def _refuse_private(self, address: str) -> None:
+        if not self._allow_private and not public(address):
             self.refused = FetchError(
                 self._asked, f"leads to the private address {address}; use --allow-private if that is meant"
             )
             raise self.refused
-        self._socket = connected
-        if time.monotonic() >= self._deadline:
-            self.cut()
 
     def cut(self) -> None:
         self.was_cut = True
@@ -204,6 +220,7 @@ def _guard_pools(pools: Any, guard: _Guard) -> None:
     def guarded(pool: Any) -> type:
         class Connection(pool.ConnectionCls):  # type: ignore[misc]
             def _new_conn(self) -> socket.socket:
+                guard.vet(self.host, self.port)
                 connected: socket.socket = super()._new_conn()
                 guard.admit(connected)
                 return connected
