@@ -45,7 +45,9 @@ def read(path: Path, made: Callable[[Any], _Made]) -> _Made | None:
         checksum, _, payload = path.read_bytes().partition(b"\n")
         if hashlib.sha256(payload).hexdigest().encode() != checksum:
             return None
-        return made(json.loads(payload))
+        found = made(json.loads(payload))
+        os.utime(path)  # what is in use is not the oldest
+        return found
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None
 
@@ -67,7 +69,7 @@ def write(path: Path, value: Any) -> None:
 
 
 def _prune(newest: Path) -> None:
-    """Keep the newest few."""
+    """Keep the few that were written or read last."""
     name = newest.name.partition("-")[0]
     old = [path for path in newest.parent.glob(f"{name}-*.json") if path != newest]
     for path in sorted(old, key=lambda path: path.stat().st_mtime, reverse=True)[KEEP - 1 :]:
