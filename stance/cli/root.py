@@ -177,13 +177,15 @@ def defaults(command: click.Command, name: str, parent: click.Context | None) ->
     settings = root.obj
     path = [*parent.command_path.split()[1:], name]
     options = {option.name: option for option in command.params if option.name}
-    # As on the command line, too: `format`, where the function's argument is called otherwise.
+    # As on the command line, too: `format`, where the function's argument is called otherwise; but what all
+    # commands share means the same in each: one engine for `classify` is not the engines of a bench.
     spelled = {
         long.removeprefix("--").replace("-", "_"): name
         for name, option in options.items()
         for long in option.opts
         if long.startswith("--")
     }
+    spelled = {key: name for key, name in spelled.items() if key == name or key not in config.SHARED}
     found = settings.of(path, {*options, *spelled})
     values = {spelled.get(key, key): value for key, value in found.items()}
     for key, value in values.items():
