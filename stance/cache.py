@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -46,10 +47,11 @@ def read(path: Path, made: Callable[[Any], _Made]) -> _Made | None:
         if hashlib.sha256(payload).hexdigest().encode() != checksum:
             return None
         found = made(json.loads(payload))
-        os.utime(path)  # what is in use is not the oldest
-        return found
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None
+    with suppress(OSError):  # a folder that only others may write is read all the same
+        os.utime(path)  # what is in use is not the oldest
+    return found
 
 
 def write(path: Path, value: Any) -> None:

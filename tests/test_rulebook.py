@@ -972,6 +972,15 @@ def test_a_damaged_cache_is_written_anew(book: Path, damage: typing.Callable[[by
     assert cached.read_bytes() == whole
 
 
+def test_a_cache_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    cache.write(tmp_path / "value-1.json", [1, 2])
+    monkeypatch.setattr(os, "utime", refused)
+    assert cache.read(tmp_path / "value-1.json", list) == [1, 2]
+
+
 def test_a_cache_file_of_another_shape_is_written_anew(book: Path) -> None:
     """Right checksum, wrong content: as if an older version had written it under this name."""
     import hashlib
