@@ -9,7 +9,7 @@ read when it is first tried, since most never are.
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
@@ -166,11 +166,13 @@ def _kept(rulebook: Rulebook, owners: Sequence[_Owner], parser: PhraseParser) ->
     words = [[[owner.phrases, owner.unless, isinstance(owner.of, Actor)] for owner in owners]]
     content = json.dumps([words, dict(rulebook.lists), dict(rulebook.irregular)])
     place = cache.place("lexicon", content, ("lexicon", "anchors", "phrases", "inflect"))
-    known = None if place is None else cache.read(place, lambda values: Index(**values))
+    names = Index.__dataclass_fields__
+    # All of them: without one, an index would find nothing and say nothing.
+    known = None if place is None else cache.read(place, lambda kept: Index(**{n: kept[n] for n in names}))
     if known is None:
         known = indexed(owners, parser)
         if place is not None:
-            cache.write(place, {name: getattr(known, name) for name in Index.__dataclass_fields__})
+            cache.write(place, {name: getattr(known, name) for name in names})
     return known
 
 
@@ -341,9 +343,8 @@ class Lexicon:
         hits: list[Hit] = []
         for start, end in _pieces(text):
             found = self._scan(text[start:end])
-            skipped = bisect_left(tokens.starts, start)
-            mentions += [_moved(mention, start, skipped) for mention in found.mentions]
-            hits += [_moved(hit, start, skipped) for hit in found.hits]
+            mentions += [_moved(mention, start, tokens) for mention in found.mentions]
+            hits += [_moved(hit, start, tokens) for hit in found.hits]
         return Scan(tokens, tuple(mentions), tuple(hits))
 
     def _scan(self, text: str) -> Scan:
@@ -605,14 +606,18 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 _Found = TypeVar("_Found", Mention, Hit)
 
 
-def _moved(found: _Found, by: int, tokens: int) -> _Found:
-    """The same in a longer text, ``by`` characters and ``tokens`` tokens further on."""
+def _moved(found: _Found, by: int, tokens: Tokens) -> _Found:
+    """The same in a longer text with these tokens, ``by`` characters further on.
+
+    Tokens are looked up by place: where a piece was cut inside a word it holds others than the text.
+    """
+    start, end = found.start + by, found.end + by
     return replace(
         found,
-        start=found.start + by,
-        end=found.end + by,
-        first=found.first + tokens,
-        last=found.last + tokens,
+        start=start,
+        end=end,
+        first=bisect_right(tokens.starts, start) - 1,
+        last=bisect_left(tokens.ends, end),
     )
 
 

@@ -11,8 +11,8 @@ import slow_lexicon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stance import rulebook, seeds
-from stance.lexicon import Lexicon, Tokens
+from stance import cache, rulebook, seeds
+from stance.lexicon import Index, Lexicon, Tokens
 
 SIDES = """
 codebook: "4"
@@ -179,6 +179,27 @@ def test_a_text_longer_than_any_sentence_is_scanned_in_pieces() -> None:
         assert scan.tokens.starts[found.first] == found.start
         assert scan.tokens.ends[found.last] == found.end
     assert {scan.tokens.text[m.start : m.end] for m in scan.mentions} == {"Russian"}
+
+
+@pytest.mark.parametrize("before", ["x" * 6_000 + " ", "İ" * 5_100 + " ", "x" * 4_999 + "Ukrainian-Σ "])
+def test_a_word_that_is_cut_between_two_pieces_moves_no_token(before: str) -> None:
+    scan = Lexicon(rulebook.load()).scan(before + "Rain fell, and the Russian aggression went on.")
+    assert scan.mentions[-1].first == scan.tokens.words.index("russian")
+    assert scan.hits
+    for found in (*scan.mentions[-1:], *scan.hits):
+        assert scan.tokens.starts[found.first] == found.start
+        assert scan.tokens.ends[found.last] == found.end
+
+
+def test_a_kept_index_without_a_part_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    scanner = lexicon(tmp_path / "a", ["{X} aggression"])
+    (file,) = (tmp_path / "cache" / "stance").glob("lexicon-*.json")
+    assert set(cache.read(file, dict) or {}) == set(Index.__dataclass_fields__)
+    cache.write(file, {})
+    again = lexicon(tmp_path / "b", ["{X} aggression"])
+    for one in (scanner, again):
+        assert found(one, "the Russian aggression") == [("Russian aggression", "moscow")]
 
 
 def test_a_kept_index_gives_the_same_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
