@@ -57,7 +57,7 @@ class RuleStats:
     conflict: int
     voices: Mapping[str, int] = field(default_factory=dict)
     wrong: tuple[Wrong, ...] = ()
-    # Its mirror partner owes nothing: a pair stands or falls together, half of it would take a side.
+    # Its active mirror partner owes nothing: a pair stands or falls together, half of it would take a side.
     paired: bool = False
 
     @property
@@ -128,7 +128,7 @@ def stats(
     for gold, gathered in zip(corpus, _gather(gatherer, parser or Parser(), corpus), strict=True):
         _count(tallies, gold, gathered, active)
     settled = {rule.id: _settled(rule, tallies[rule.id]) for rule in rulebook.rules}
-    sound = {id for id, figures in settled.items() if figures.misses is None}
+    sound = {id for id, figures in settled.items() if id in active and figures.misses is None}
     return tuple(
         replace(figures, paired=figures.rule.mirror_partner in sound) for figures in settled.values()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,16 @@ def test_a_pair_stands_or_falls_together() -> None:
     assert unseen.hits == 0
     assert unseen.misses is None
     assert found["side-regime"].misses == "hits in 0 of 3 articles"
+
+
+def test_a_partner_on_trial_excuses_nobody() -> None:
+    """A rule on trial owes nothing, and has shown nothing."""
+    book = load()
+    rules = tuple(replace(r, status="trial") if r.id == "moscow-formulas" else r for r in book.rules)
+    quiet = [Labelled(id="1", text="Rain fell.", label=Label.NEUTRAL_REPORT, frame="none", article="1")]
+    found = {row.rule.id: row for row in stats(replace(book, rules=rules), quiet)}
+    assert found["moscow-formulas"].misses is None
+    assert found["kyiv-formulas"].misses == "hits in 0 of 3 articles"
 
 
 def test_several_corpora_are_counted_as_one(corpus: Path) -> None:
