@@ -64,7 +64,7 @@ class Settings:
                 raise StanceError(f"{self.path}: '{word}' is a command; write its settings under [{word}]")
         own = {key.replace("-", "_"): value for key, value in table.items() if not isinstance(value, dict)}
         for key in own:
-            if key in COMMAND_LINE_ONLY:
+            if key in COMMAND_LINE_ONLY and key in known:
                 raise StanceError(f"{self.path}: '{key}' is no setting for a file; give it as --{key}")
             if key not in known:
                 raise StanceError(

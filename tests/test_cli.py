@@ -672,6 +672,13 @@ def test_wrong_settings_are_named(run: Run, tmp_path: Path, article: Path, text:
     assert result.stdout == ""
 
 
+def test_the_cure_of_a_setting_is_an_option_of_the_command(run: Run, tmp_path: Path, article: Path) -> None:
+    (tmp_path / "stance.toml").write_text('[report]\nscheduler = "tcp://x:1"')
+    result = run("report", article)
+    assert result.exit_code == 1
+    assert "[report] has no setting 'scheduler'" in result.stderr
+
+
 def test_paths_in_settings_count_from_their_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
