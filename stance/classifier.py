@@ -378,7 +378,8 @@ def load(
 
     All that is alive then is set aside from the garbage collector (``gc.freeze``, where it is on): it would
     walk the rules and weights again and again and find nothing. A classifier holds no circles, so one that
-    is dropped is gone nonetheless.
+    is dropped is gone nonetheless. The caller's own values are set aside, too: those alive now that hold
+    each other in circles are not let go before ``gc.unfreeze``.
 
     Args:
         engine: ``rules`` (evidence and the policy page), ``model`` (words, no rule evidence) or ``hybrid``.

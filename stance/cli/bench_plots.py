@@ -15,9 +15,9 @@ from stance.errors import StanceError
 if TYPE_CHECKING:
     from stance.evaluate import RulePrecision, Scores
 
-# Distinct for colour-blind readers (Okabe & Ito).
 # White behind letters, to read them upon lines and bars.
 _GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+# Distinct for colour-blind readers (Okabe & Ito).
 _MAIN: Final = "#0072b2"
 _BAND: Final = "#cccccc"
 _COLORS: Final = {

@@ -1,7 +1,8 @@
 """Fetching a URL with limits: addresses, redirects, time, size. Needs the extra ``stance[feeds]``.
 
-The address is vetted after the name was resolved and the connection stands, and before anything is
-sent, so that redirects and names that change their address between two look-ups are covered.
+The address is vetted twice: when the name was resolved, before a connection could tell whether somebody
+listens there, and when the connection stands, before anything is sent, so that names that change their
+address between the two look-ups are covered. Both hold for each redirect.
 """
 
 from __future__ import annotations
