@@ -228,13 +228,14 @@ class Classifier:
             else:
                 others |= models.FAMILIES[family](gathered, self._slot)
         prediction = self._ready().predict(words, others, self.sides)
-        if self.engine == "hybrid" and prediction.frame == NO_FRAME and gathered.evidence:
-            found = decide.by_rules(gathered.settled, self.sides).frame
-            frame = decide.kept(prediction.frame, prediction.frames, found)
-            prediction = replace(prediction, frame=frame)
         evidence: tuple[Evidence, ...] = ()
-        if self.engine == "hybrid":
-            evidence = tuple(self._weigh(e, prediction.frame) for e in gathered.settled)
+        if self.engine == "hybrid" and gathered.evidence:
+            settled = gathered.settled
+            if prediction.frame == NO_FRAME and decide.may_keep(prediction.frames):
+                found = decide.by_rules(settled, self.sides).frame
+                frame = decide.kept(prediction.frame, prediction.frames, found)
+                prediction = replace(prediction, frame=frame)
+            evidence = tuple([self._weigh(e, prediction.frame) for e in settled])
         if words and (prediction.opinion or prediction.frame != NO_FRAME):
             evidence += self._words(gathered, models.masked(gathered, self._slot, cues=cues), prediction)
         voice, speaker = decide.carrier(evidence, prediction.frame)

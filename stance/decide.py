@@ -99,6 +99,11 @@ def kept(frame: str, frames: Mapping[str, float], found: str, policy: Policy = P
     return frame
 
 
+def may_keep(frames: Mapping[str, float], policy: Policy = POLICY) -> bool:
+    """Whether some side's frame could stand by `kept`."""
+    return any(share >= policy.trust for side, share in frames.items() if side != NO_FRAME)
+
+
 def by_rules(evidence: Sequence[Evidence], sides: Sequence[str], policy: Policy = POLICY) -> Answers:
     """The engine ``rules``: evidence and this page, no learnt weight."""
     pieces = [replace(e, weight=points(e, policy)) if e.counted else e for e in evidence]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from stance.document import Quotation, Sentence
 from stance.evidence import Evidence, Speaker
 from stance.labels import NotCounted, Voice
-from stance.lexicon import Hit, Lexicon, Scan
+from stance.lexicon import Hit, Lexicon, Mention, Scan
 from stance.rulebook import Rule, Rulebook
 from stance.segment import MAX_SENTENCE
 from stance.syntax import Tree
@@ -126,17 +126,33 @@ class Gatherer:
             return True
         if not self._voiced(scan, voices):
             return False
+        if self._matcher.wants(words, mentions, _CANCELS):
+            return True
+        if not self._own(self._lexical(scan.hits), voices, mentions):
+            return False
         # Who reports inside marks is the quoted speaker's business: no scope is taken from there.
         heard = _outside(scan.tokens, quotations) if quotations else words
-        return self._matcher.wants(words, mentions, _VOICES, heard) or self._matcher.wants(
-            words, mentions, _CANCELS
-        )
+        return self._matcher.wants(words, mentions, _VOICES, heard)
 
     def _voiced(self, scan: Scan, voices: Voices) -> bool:
         """Whether there is a frame whose voice a tree could tell: a side or somebody who speaks beside it."""
         if not any(hit.rule.effect == "frame" for hit in scan.hits):
             return False
         return self._sided(scan) or any(scope.voice is Voice.ATTRIBUTED for scope in voices.scopes)
+
+    def _own(self, raw: Iterable[_Raw], voices: Voices, mentions: Sequence[Mention]) -> bool:
+        """Whether the surface gives some of the evidence to the author: else a tree has no voice to tell."""
+        return any(
+            self._voice.of(voices, r.start, r.end, r.side, r.rule.test, mentions).voice is Voice.AUTHOR
+            for r in raw
+        )
+
+    def _lexical(self, hits: Iterable[Hit]) -> list[_Raw]:
+        return [
+            _Raw(hit.rule, hit.start, hit.end, self._bound(hit.rule, hit.side), "lexical")
+            for hit in hits
+            if hit.rule.effect in _EVIDENCE
+        ]
 
     def _sided(self, scan: Scan) -> bool:
         return any(mention.actor.side in self._sides for mention in scan.mentions)
@@ -162,17 +178,14 @@ class Gatherer:
             return Gathered(seen, voices, (), parsed=False)
         if tree is not None:
             matches = self._matches(seen, tree, whole=whole)
-            voices = self._with_trees(seen, tree, matches)
-        raw = [
-            _Raw(hit.rule, hit.start, hit.end, self._bound(hit.rule, hit.side), "lexical")
-            for hit in seen.scan.hits
-            if hit.rule.effect in ("frame", "opinion")
-        ]
+        raw = self._lexical(seen.scan.hits)
         raw += [
             _Raw(m.rule, m.start, m.end, self._bound(m.rule, m.side), "dependency")
             for m in matches
-            if m.rule.effect in ("frame", "opinion")
+            if m.rule.effect in _EVIDENCE
         ]
+        if tree is not None and (whole or self._own(raw, voices, seen.scan.mentions)):
+            voices = self._with_trees(seen, tree, matches)
         cancels = [
             (hit.rule, *_cancel_span(hit, seen)) for hit in seen.scan.hits if hit.rule.effect == "cancel"
         ]

@@ -450,10 +450,13 @@ class LinearModel:
         return None if value is None else str(value)
 
     def predict(self, values: Mapping[str, float], sides: Sequence[str]) -> Prediction:
-        """Probabilities for one sentence. Sums are exact (``fsum``), so order never matters."""
-        rows = [(value, row) for name, value in values.items() if (row := self.weights.get(name)) is not None]
-        sums = [math.fsum([value * row[k] for value, row in rows]) for k in range(4)]
-        return Decision.of(self.card).answer(sums, sides)
+        """Probabilities for one sentence. Sums are exact, so that order never matters."""
+        totals: dict[float, int] = {}
+        for name, value in values.items():
+            row = self.weights.get(name)
+            if row is not None:
+                _put(totals, value, _packed_row(row))
+        return Decision.of(self.card).answer(_sums(totals), sides)
 
     def support(self, name: str, value: float, target: int) -> float:
         """What a feature gave to side ``target`` (0 or 1) against no frame, in log-odds."""
@@ -463,7 +466,87 @@ class LinearModel:
         return float(self.card["decision"]["frame_scale"]) * value * (row[1 + target] - row[0])
 
 
-_NO_WEIGHTS: Final = (0.0,) * 8
+# -- exact sums ------------------------------------------------------------------------------------------
+
+# The four weights of a feature, as whole numbers of 2 ** -32, in one integer: one addition adds all four,
+# exactly. A lane holds the sum of more rows than a text has words, each of the largest weight.
+_LANE: Final = 80
+_UNIT: Final = 2.0**-32
+_MASK: Final = (1 << _LANE) - 1
+_HALF: Final = 1 << _LANE - 1
+_ABOVE: Final = sum(_HALF << _LANE * lane for lane in range(4))  # makes the lanes of a sum positive
+_FOUR: Final = 4 * _LANE
+
+
+def _packed_row(row: Sequence[float]) -> int:
+    none, first, second, opinion = (round(weight / _UNIT) for weight in row)
+    return none + (first << _LANE) + (second << 2 * _LANE) + (opinion << 3 * _LANE)
+
+
+def _lanes(total: int) -> tuple[float, float, float, float]:
+    """The four sums that one integer holds."""
+    total += _ABOVE
+    return (
+        _UNIT * ((total & _MASK) - _HALF),
+        _UNIT * ((total >> _LANE & _MASK) - _HALF),
+        _UNIT * ((total >> 2 * _LANE & _MASK) - _HALF),
+        _UNIT * ((total >> 3 * _LANE) - _HALF),
+    )
+
+
+def _put(totals: dict[float, int], value: float, packed: int) -> None:
+    """Add features of one value: what they give so many times, or where that is no whole number, beside."""
+    if value.is_integer():
+        packed *= int(value)
+        value = 1.0
+    totals[value] = totals.get(value, 0) + packed
+
+
+def _sums(totals: Mapping[float, int]) -> list[float]:
+    """The sum of all, for each of the four: the same in whatever order they came."""
+    parts = []
+    for value, total in totals.items():
+        none, first, second, opinion = _lanes(total)
+        parts.append((value * none, value * first, value * second, value * opinion))
+    return [math.fsum(column) for column in zip(*parts, strict=True)] or [0.0] * 4
+
+
+class _Packed(dict[str, int]):
+    """The weights of features by name, packed when first asked for; only for names that the model knows."""
+
+    def __init__(self, weights: Mapping[str, tuple[float, float, float, float]]) -> None:
+        super().__init__()
+        self._weights = weights
+
+    def __missing__(self, name: str) -> int:
+        packed = self[name] = _packed_row(self._weights[name])
+        return packed
+
+
+# So many words, of so many letters at most, of which it is kept that the model does not know them.
+_MAX_UNKNOWN: Final = 50_000
+_MAX_LETTERS: Final = 40
+
+
+class _Words(dict[str, int]):
+    """For every word the weights of ``w:word`` and, above them, those of ``e word``; 0 where it is new."""
+
+    def __init__(self, weights: Mapping[str, tuple[float, float, float, float]]) -> None:
+        super().__init__()
+        self._weights = weights
+        self._unknown = 0
+
+    def __missing__(self, word: str) -> int:
+        own, smooth = self._weights.get(f"w:{word}"), self._weights.get(f"e {word}")
+        packed = 0 if own is None else _packed_row(own)
+        if smooth is not None:
+            packed += _packed_row(smooth) << _FOUR
+        if own is not None or smooth is not None:
+            self[word] = packed
+        elif self._unknown < _MAX_UNKNOWN and len(word) <= _MAX_LETTERS:
+            self._unknown += 1
+            self[word] = 0
+        return packed
 
 
 class Scorer:
@@ -475,45 +558,28 @@ class Scorer:
     def __init__(self, model: LinearModel) -> None:
         self.model = model
         self._decision = Decision.of(model.card)
-        # The weights of "w:word" and of "e word" in a row, of words that the model knows and has met.
-        self._words: dict[str, tuple[float, ...]] = {}
+        self._known = model.weights.keys()
+        self._packed = _Packed(model.weights)
+        self._words = _Words(model.weights)
 
     def predict(self, words: Sequence[str], others: Mapping[str, float], sides: Sequence[str]) -> Prediction:
         """Probabilities from the words of `masked_words` and from other features by name."""
-        weights = self.model.weights
-        rows: list[Sequence[float]] = []
-        for name, value in others.items():
-            row = weights.get(name)
-            if row is not None:
-                rows.append(row if value == 1.0 else [value * weight for weight in row])
-        rows += filter(None, map(weights.get, {f"ww:{left} {right}" for left, right in pairwise(words)}))
-        for prefix, keys, share, smooth in _near_groups(words):
-            found = list(filter(None, map(weights.get, [prefix + key for key in keys])))
-            if smooth:
-                rows += [(share * a, share * b, share * c, share * d) for a, b, c, d in found]
-            else:
-                rows += found
-        sums = list(zip(*rows, strict=True)) or [(), (), (), ()]
+        known, row = self._known, self._packed.__getitem__
         plain = set(words)
-        share = _share(plain)
-        both = [self._words.get(word) or self._word(word) for word in plain]
-        columns = list(zip(*both, strict=True)) or [()] * 8
-        return self._decision.answer(
-            [
-                math.fsum([*sums[k], *columns[k], *[share * weight for weight in columns[4 + k]]])
-                for k in range(4)
-            ],
-            sides,
-        )
-
-    def _word(self, word: str) -> tuple[float, ...]:
-        """The weights of a word by itself and smoothed; nothing is kept of words new to the model."""
-        weights = self.model.weights
-        own, smooth = weights.get(f"w:{word}"), weights.get(f"e {word}")
-        if own is None and smooth is None:
-            return _NO_WEIGHTS
-        found = self._words[word] = (*(own or _NO_WEIGHTS[:4]), *(smooth or _NO_WEIGHTS[:4]))
-        return found
+        both = sum(map(self._words.__getitem__, plain))
+        smooth = both + _ABOVE >> _FOUR  # what lies below, made positive, borrows nothing
+        totals = {
+            1.0: both
+            - (smooth << _FOUR)
+            + sum(map(row, known & {f"ww:{left} {right}" for left, right in pairwise(words)})),
+            _share(plain): smooth,
+        }
+        for name, value in others.items():
+            if name in known:
+                _put(totals, value, row(name))
+        for prefix, keys, value, _ in _near_groups(words):
+            _put(totals, value, sum(map(row, known & {prefix + key for key in keys})))
+        return self._decision.answer(_sums(totals), sides)
 
     def supports(self, groups: Iterable[_Group], target: int | None, least: float) -> list[tuple[float, str]]:
         """Word features that gave ``least`` or more, with what they gave: to side ``target`` (0 or 1) against
@@ -523,12 +589,11 @@ class Scorer:
         for group in groups:
             if group.smooth:
                 continue
-            for key in group.keys:
-                row = weights.get(group.prefix + key)
-                if row is not None:
-                    support = row[3] if target is None else scale * (row[1 + target] - row[0])
-                    if support >= least:
-                        given.append((support, group.prefix + key))
+            for name in self._known & {group.prefix + key for key in group.keys}:
+                row = weights[name]
+                support = row[3] if target is None else scale * (row[1 + target] - row[0])
+                if support >= least:
+                    given.append((support, name))
         return given
 
 

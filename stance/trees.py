@@ -49,7 +49,10 @@ _PARTS: Final = frozenset(
     "must n't na need not nt ought re s sha she should t ta that there these they this those us ve was we "
     "well were what when where who why will wo would you y " "'d 'll 'm 're 's 've '".split()
 )
-_WHOLE: Final = re.compile(r"[a-z]+|[^\w\s]")
+# A word that no tokenizer cuts: of letters, but not of nothing but such parts.
+_WHOLE: Final = re.compile(
+    rf"(?!(?:{'|'.join(sorted(map(re.escape, _PARTS), key=len, reverse=True))}){{2,}}\Z)[a-z]+|[^\w\s]"
+)
 _MAX_ODD: Final = 40
 
 
@@ -389,7 +392,7 @@ class _Compiler:
             party=any(ready.party for ready in needed),
             words=tuple(
                 sorted(
-                    {n.forms for n in needed[1:] if n.forms is not None and n.forms.isdisjoint(_PARTS)},
+                    {n.forms for n in needed[1:] if n.forms is not None},
                     key=lambda forms: (len(forms), sorted(forms)),
                 )
             ),
@@ -679,6 +682,8 @@ def _possible(pattern: _Pattern, there: Collection[str | None]) -> bool:
 def _with_parts(words: Iterable[str]) -> set[str]:
     """The words, and all that a tokenizer could cut out of those that are no plain words (10km, o'clock)."""
     found = set(words)
+    if "—" in found:
+        found.add("-")  # light tokens have one for the other
     for word in words:
         if not _WHOLE.fullmatch(word):
             size = min(len(word), _MAX_ODD)

@@ -2,7 +2,8 @@
 
 Two layers, joined late. The surface layer needs no tree: every voice rule that fires opens a *scope* (a
 stretch of the sentence that somebody else speaks) and names its speaker. The tree layer, asked only
-where a frame is in the sentence, replaces the scope of the same reporting word by a constituent.
+where a frame is in the sentence and the surface leaves some of the evidence to the author, replaces the
+scope of the same reporting word by a constituent.
 A quotation beats indirect speech; the narrowest scope wins.
 """
 
@@ -180,9 +181,9 @@ class VoiceStage:
 
     def surface(self, sentence: Sentence, scan: Scan, context: Context) -> Voices:
         """Scopes from voice rules and quotation marks, without a tree."""
-        silent = not (scan.mentions or sentence.quotations or context.turn or ":" in sentence.text)
-        if silent and not any(hit.rule.effect == "voice" for hit in scan.hits):
-            return self._author(sentence, context)
+        alone = not (sentence.quotations or context.turn or ":" in sentence.text)
+        if alone and not any(hit.rule.effect == "voice" for hit in scan.hits):
+            return self._author(sentence, scan, context)
         scopes: list[Scope] = []
         for hit in scan.hits:
             if hit.rule.effect == "voice" and not _quoted(scan.tokens, hit, sentence.quotations):
@@ -191,8 +192,14 @@ class VoiceStage:
                     scopes.append(scope)
         return self.assemble(sentence, scan, tuple(scopes), context)
 
-    def _author(self, sentence: Sentence, context: Context) -> Voices:
-        """What `assemble` finds where nobody else speaks or is named: most sentences of a mixed feed."""
+    def _author(self, sentence: Sentence, scan: Scan, context: Context) -> Voices:
+        """What `assemble` finds where nobody else speaks: most sentences of a mixed feed."""
+        if scan.mentions:
+            person, expert = self._person(scan, (), (), context)
+            body, names = self._body(scan, (), context), self._names(scan, (), context)
+            changed = body is not context.body or names is not context.names
+            if changed or person is not context.person or expert is not context.person_expert:
+                context = replace(context, person=person, person_expert=expert, body=body, names=names)
         if context.paragraph != sentence.paragraph:
             context = replace(context, paragraph=sentence.paragraph)
         return Voices((), (), Voice.AUTHOR, None, False, self.unknown, False, context, sentence.text)
@@ -497,7 +504,7 @@ class VoiceStage:
             if mention.actor.kind == "role" and (named := self._before_apposition(scan, mention)):
                 found[named[0]] = named[1:]
         for mention in scan.mentions:
-            if mention.actor.kind != "role":
+            if mention.actor.kind != "role" or not tokens.text[mention.end :].lstrip()[:1].isupper():
                 continue
             i = mention.last + 1
             while i < len(tokens) and i <= mention.last + 3 and tokens.raw[i][0].isupper():

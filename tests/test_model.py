@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,50 @@ def test_swapping_features_swaps_the_answer_exactly(
     assert one.p_opinion == two.p_opinion
     swap = {"kyiv": "moscow", "moscow": "kyiv", "none": "none"}
     assert two.frame == swap[one.frame]
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c", "d", "e"]), st.tuples(*[st.floats(-1e6, 1e6, allow_nan=False)] * 4)
+    ),
+    st.dictionaries(st.sampled_from(["a", "b", "c", "d", "e"]), st.sampled_from([1.0, 2.0, 3.0, 0.25, 0.7])),
+    st.randoms(use_true_random=False),
+)
+def test_sums_are_those_of_fractions_in_any_order(
+    table: dict[str, tuple[float, float, float, float]], values: dict[str, float], chance: random.Random
+) -> None:
+    totals: dict[float, int] = {}
+    for name in chance.sample(sorted(values), len(values)):
+        model._put(totals, values[name], model._packed_row(table.get(name, (0.0,) * 4)))
+    for lane, found in enumerate(model._sums(totals)):
+        exact = sum(Fraction(table[name][lane]) * Fraction(values[name]) for name in values if name in table)
+        # Each weight is rounded to a multiple of 2 ** -32; then the few values are added as floats.
+        assert abs(found - exact) <= 3 * 5 * 2.0**-33 + 1e-15 * abs(exact) + 5e-9
+    turned: dict[float, int] = {}
+    for name in sorted(values):
+        model._put(turned, values[name], model._packed_row(table.get(name, (0.0,) * 4)))
+    assert model._sums(turned) == model._sums(totals)
+
+
+WORDS = ("war", "a", "the", "said", "{0}country", "{1}leader", "#", "unknown", "aggression")
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=12), st.data())
+def test_words_by_the_scorer_are_worth_what_their_features_are(words: list[str], data: st.DataObject) -> None:
+    masked = [(word, i, i) for i, word in enumerate(words)]
+    values = model._by_name(model.word_groups(masked)) | {"bias": 1.0, "ev:{0}:strong": 2.0}
+    weights = {
+        name: data.draw(st.tuples(numbers, numbers, numbers, numbers), label=name)
+        for name in values
+        if data.draw(st.booleans())
+    }
+    linear = model.LinearModel(weights, {"decision": DECISION, "families": []}, "x")
+    scorer = model.Scorer(linear)
+    for _ in range(2):  # what it met before changes nothing
+        found = scorer.predict(words, {"bias": 1.0, "ev:{0}:strong": 2.0}, SIDES)
+        assert found == linear.predict(values, SIDES)
 
 
 @pytest.fixture
