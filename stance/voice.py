@@ -212,7 +212,7 @@ class VoiceStage:
             quoted_speaker, quoted_expert = named.speaker, named.expert
         elif any(s.main for s in scopes):
             quoted_speaker, quoted_expert = self.unknown, False
-        elif any(q.opens_before for q in quotations) or quotations:
+        elif quotations:
             quoted_speaker = context.speaker or context.person or self.unknown
             quoted_expert = context.expert if context.speaker else context.person_expert
         else:
@@ -838,8 +838,10 @@ def _subject(
         # "On Monday the minister said", "On Monday the minister, who ...": no comma ends the adjunct
         ended = comma + 1 < until and words[comma + 1] not in _RELATIVES
         first = comma + 1 if ended else first + 2 if words[first] in _PREPOSITIONS else first
-    elif first + 1 < until and words[first + 1] == "," and not _is_named(scan, first):
-        first += 2  # "Saturday, the minister ..."
+    elif first + 2 < until and words[first + 1] == "," and not _is_named(scan, first):
+        after = words[first + 2]
+        if after[0].isalpha() and after not in _RELATIVES:  # no age, no clause about a name
+            first += 2  # "Saturday, the minister ..."
     if first < until and words[first] in _PRONOUNS:
         return first, first + 1
     covered = {i for m in scan.mentions for i in range(m.first, m.last + 1)}

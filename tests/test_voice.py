@@ -125,6 +125,18 @@ def test_the_speaker_of_a_sentence(text: str, voice: str, side: str | None) -> N
         ("The Ukrainian embassy shut its doors.", "The embassy said the road was icy.", "attributed", "kyiv"),
         ("Norwegian minister Kari Holm flew home.", "The road was icy, Holm said.", "attributed", "western"),
         (
+            "Norwegian minister Kari Holm flew home.",
+            "Holm, 42, shut the road, saying that it was icy.",
+            "attributed",
+            "western",
+        ),
+        (
+            "Norwegian minister Kari Holm flew home.",
+            "Holm, who is 42, shut the road, saying that it was icy.",
+            "attributed",
+            "western",
+        ),
+        (
             "Kari Holm, the Norwegian minister, flew home.",
             "The road was icy, Holm said.",
             "attributed",
