@@ -106,11 +106,12 @@ class Classifier:
         document = Document(source) if isinstance(source, str) else source
         return next(self.stream([document]))
 
-    def stream(self, documents: Iterable[Document]) -> Iterator[Analysis]:
-        """Documents in, analyses out, in order; sentences of several documents are parsed together."""
+    def stream(self, documents: Iterable[Document | str]) -> Iterator[Analysis]:
+        """Documents or their texts in, analyses out, in order; sentences of several are parsed together."""
         pending: list[tuple[Document, int]] = []
         batch = _Batch(self)
-        for document in documents:
+        for one in documents:
+            document = Document(one) if isinstance(one, str) else one
             context = Context()
             sentences = segment.split(document.text)
             for sentence in sentences:

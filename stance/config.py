@@ -104,7 +104,7 @@ def read(path: Path | None, commands: Collection[str]) -> Settings:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as fault:
         raise StanceError(
-            f"{path}: cannot be read ({fault.strerror}); name another with STANCE_CONFIG"
+            f"{path}: cannot be read ({fault.strerror}); name another with --config or STANCE_CONFIG"
         ) from None
     except UnicodeDecodeError as fault:
         raise StanceError(f"{path}: byte {fault.start} is not UTF-8; save the file as UTF-8") from None

@@ -49,6 +49,10 @@ def _answer(rulebook: Rulebook, answers: Answers, voice: Voice, speaker: Speaker
             best = max(cues, key=lambda e: (e.kind != "model", e.weight, -e.start))
             text += f": “{_short(best.text)}” {_because(best)}"
         return text + _but(_lost(evidence))
+    if weak := [e for e in evidence if e.counted and e.effect == "opinion"]:
+        best = max(weak, key=lambda e: (e.kind != "model", e.weight, -e.start))
+        text = f"no frame of either side; too little for an opinion: “{_short(best.text)}” {_because(best)}"
+        return text + _but([e for e in evidence if not e.counted])
     cues = [e for e in evidence if not e.counted]
     if cues:
         return "no frame and no opinion that counts" + _but(cues)

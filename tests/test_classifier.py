@@ -125,6 +125,21 @@ def test_the_joined_example_of_the_fourth_article(classifier: Classifier) -> Non
     assert any("joined Russia" in e.text and e.rule for e in verdict.evidence if e.counted)
 
 
+def test_a_cue_too_weak_for_an_opinion_is_named() -> None:
+    (verdict,) = load("rules").classify("The talks are likely to fail.").verdicts
+    cues = [e for e in verdict.evidence if e.counted and e.effect == "opinion"]
+    assert cues
+    assert not verdict.opinion
+    assert verdict.reason.startswith("no frame of either side; too little for an opinion: “")
+    assert cues[0].text in verdict.reason
+
+
+def test_a_stream_takes_texts_too(classifier: Classifier) -> None:
+    text = "The occupiers fled in panic. Rain is expected."
+    (found,) = classifier.stream([text])
+    assert [v.to_dict() for v in found.verdicts] == [v.to_dict() for v in classifier.classify(text).verdicts]
+
+
 def test_unknown_engine_is_one_sentence() -> None:
     with pytest.raises(stance.StanceError, match="engine 'magic' is not one of"):
         load("magic")

@@ -672,6 +672,16 @@ def test_wrong_settings_are_named(run: Run, tmp_path: Path, article: Path, text:
     assert result.stdout == ""
 
 
+def test_a_missing_settings_file_names_the_option(run: Run, article: Path) -> None:
+    result = run("--config", "none.toml", "classify", article)
+    assert result.exit_code == 1
+    assert "name another with --config or STANCE_CONFIG" in result.stderr
+
+
+def test_the_list_of_rule_commands_is_whole(run: Run) -> None:
+    assert "..." not in run("rules", "--help").stdout.replace("ARGS]...", "")
+
+
 def test_the_cure_of_a_setting_is_an_option_of_the_command(run: Run, tmp_path: Path, article: Path) -> None:
     (tmp_path / "stance.toml").write_text('[report]\nscheduler = "tcp://x:1"')
     result = run("report", article)

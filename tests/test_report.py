@@ -416,6 +416,17 @@ def test_one_article_is_shown_alone(run: Any, tmp_path: Path) -> None:
     html = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert 'class="one"' in html
     assert "<mark>orcs</mark>" in html
+    assert re.search(r"</b>\s+“<bdi>", html)
+    assert not re.search(r"</(b|bdi)>\.?“<bdi>", html)
+
+
+def test_no_space_before_a_comma(run: Any, tmp_path: Path) -> None:
+    for name in "ab":  # without an outlet: articles, whose shares have no interval
+        (tmp_path / f"{name}.txt").write_text("The orcs came.\nThey should go.\n", encoding="utf-8")
+    assert run("a.txt", "b.txt", "-o", "r.html").exit_code == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "of its sentences" in html
+    assert "of its sentences ," not in html
 
 
 def test_the_seeds_when_nothing_is_named(run: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
@@ -169,6 +170,23 @@ def test_wrong_use_and_wrong_stores(server: Server, tmp_path: Path) -> None:
     assert (result.exit_code, "its folder does not exist" in result.stderr) == (1, True)
     result = watch("http://127.0.0.1:1/", "--store", ".")
     assert result.exit_code in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("library", "options"), [("fastfeedparser", ()), ("trafilatura", ("--articles",))], ids=str
+)
+def test_a_missing_library_ends_it_and_blames_no_feed(
+    server: Server, monkeypatch: pytest.MonkeyPatch, library: str, options: tuple[str, ...]
+) -> None:
+    url = server.feed("/a", numbered(1))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name == library else find_spec(name, *more)
+    )
+    result = watch(url, *options)
+    assert result.exit_code == 1
+    assert f"needs {library}; pip install 'stance[feeds]'" in result.stderr
+    assert server.paths() == []
 
 
 def test_relabel_reads_no_feed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,7 @@ def schema() -> None:
 @command.command(
     "check",
     cls=StanceCommand,
+    short_help="Run every rule's examples, as written and with the sides swapped.",
     examples=("stance rules check", "stance rules check RULE-ID", "stance rules check --overlay our-rules"),
 )
 @click.argument("rule_id", required=False, metavar="[ID]")
@@ -141,6 +142,7 @@ def check(rule_id: str | None, rules: str | None, overlay: str | None) -> int:
 @command.command(
     "stats",
     cls=StanceCommand,
+    short_help="What each rule does on files of labelled sentences.",
     examples=(
         "stance rules stats labelled.jsonl",
         "stance rules stats labelled.jsonl more.jsonl --below",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import sys
@@ -206,6 +207,7 @@ def _run(request: Request, store: Store, stop: Stop) -> int:
     faults = 0
     urls: list[str] = []
     if not _relabels_only(request):
+        _check_installed(articles=request.articles)
         urls, faults = _urls(request, store, stop)
     classifier = loading.classifier(
         request.engine,
@@ -235,6 +237,14 @@ def _run(request: Request, store: Store, stop: Stop) -> int:
         if urls:
             faults += _watch(request, watcher, store, urls, ears)
     return FAULTY if faults + ears.faults else 0
+
+
+def _check_installed(*, articles: bool) -> None:
+    """What every feed would fail for in turn, for ever, and be left alone for after it is mended."""
+    wanted = {"fastfeedparser": "reading feeds"} | ({"trafilatura": "reading web pages"} if articles else {})
+    for library, what in wanted.items():
+        if importlib.util.find_spec(library) is None:
+            raise StanceError(f"{what} needs {library}; pip install 'stance[feeds]'")
 
 
 def _watch(request: Request, watcher: Watcher, store: Store, urls: list[str], ears: Ears) -> int:
