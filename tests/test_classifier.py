@@ -126,7 +126,7 @@ def test_the_joined_example_of_the_fourth_article(classifier: Classifier) -> Non
 
 
 def test_a_cue_too_weak_for_an_opinion_is_named() -> None:
-    (verdict,) = load("rules").classify("The talks are likely to fail.").verdicts
+    (verdict,) = load("rules").classify("Of course the shop was closed on Monday.").verdicts
     cues = [e for e in verdict.evidence if e.counted and e.effect == "opinion"]
     assert cues
     assert not verdict.opinion
