@@ -9,12 +9,14 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 KEEP: Final = 8  # files of one name: every edit of a rule makes another
+_WRITING: Final = 3600  # seconds; nobody writes for so long
 _Made = TypeVar("_Made")
 
 
@@ -71,8 +73,11 @@ def write(path: Path, value: Any) -> None:
 
 
 def _prune(newest: Path) -> None:
-    """Keep the few that were written or read last."""
+    """Keep the few that were written or read last, and nothing that a writer who was killed has left."""
     name = newest.name.partition("-")[0]
     old = [path for path in newest.parent.glob(f"{name}-*.json") if path != newest]
     for path in sorted(old, key=lambda path: path.stat().st_mtime, reverse=True)[KEEP - 1 :]:
         path.unlink(missing_ok=True)
+    for path in newest.parent.glob(f".{name}-*"):
+        if path.stat().st_mtime < time.time() - _WRITING:
+            path.unlink(missing_ok=True)

@@ -378,11 +378,6 @@ def load(
 ) -> Classifier:
     """A classifier with the shipped rules and model, or with others.
 
-    All that is alive then is set aside from the garbage collector (``gc.freeze``, where it is on): it would
-    walk the rules and weights again and again and find nothing. A classifier holds no circles, so one that
-    is dropped is gone nonetheless. The caller's own values are set aside, too: those alive now that hold
-    each other in circles are not let go before ``gc.unfreeze``.
-
     Args:
         engine: ``rules`` (evidence and the policy page), ``model`` (words, no rule evidence) or ``hybrid``.
         rules: a folder that replaces the rulebook.
@@ -399,10 +394,7 @@ def load(
     collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of values are made and kept: looking for garbage finds none
     try:
-        classifier = _loaded(engine, rules, overlay, model, abstain_below, eager)
-        if collecting:
-            gc.freeze()
-        return classifier
+        return _loaded(engine, rules, overlay, model, abstain_below, eager)
     finally:
         if collecting:
             gc.enable()

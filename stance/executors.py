@@ -404,14 +404,17 @@ def in_processes(
     items: Iterable[Work], classifier: Classifier, setup: Setup, jobs: int, first: int = 0
 ) -> Iterator[Done]:
     """In local processes. A worker that dies costs the batch in its hands another try, and no other."""
-    gc.collect()
-    gc.freeze()  # what is loaded stays: collecting it in every fork would copy its pages
+    own = not gc.get_freeze_count()  # what the caller has set aside is not ours to give back
+    if own:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: collecting it in every fork would copy its pages
     pool = _Pool(jobs, classifier, setup)
     try:
         yield from _spread(pool, batches(items, first), _Order(first))
     finally:
         pool.close()
-        gc.unfreeze()
+        if own:
+            gc.unfreeze()
 
 
 def _spread(pool: _Pool, source: Iterator[Batch], order: _Order) -> Iterator[Done]:

@@ -71,25 +71,26 @@ MAX_SCANNED: Final = 5_000
 class Index:
     """Where each phrase is looked for, as plain values that JSON can hold.
 
-    Phrases are numbered as they are met; ``phrases`` says of which owner each is, which of its phrases, and
-    which variant of that (a choice at the start of a phrase is made beforehand); the first ``names`` of them
-    are names. ``paths`` are the phrases of nothing but words, as paths, and ``exact`` the spelling that those
-    of them ask for that ask for one. ``named`` and ``keyed`` lead from an anchor to the other names and
-    phrases, and ``around`` from each of these to what must stand around it, as in `stance.anchors.Anchor`,
-    with numbers for the sets of words in ``sets`` and the actors in ``slots``. ``silencers`` are by owner the
-    anchors of each phrase of 'unless', and what must stand around.
+    Phrases are numbered as they are met; ``phrases`` holds three numbers for each: its owner, which of the
+    owner's phrases it is, and which variant of that (a choice at the start of a phrase is made beforehand);
+    the first ``names`` of them are names. ``paths`` are the phrases of nothing but words, as paths, and
+    ``exact`` the spelling that those of them ask for that ask for one. ``named`` and ``keyed`` lead from an
+    anchor to the other names and phrases, and ``around`` from each of these to what must stand around it, as
+    in `stance.anchors.Anchor`, with numbers for the sets of words in ``sets`` and the actors in ``slots``.
+    ``silencers`` are by owner the anchors of each phrase of 'unless', and what must stand around. These two
+    are JSON again, read where they are needed: most never are.
     """
 
-    phrases: list[list[int]] = field(default_factory=list)
+    phrases: list[int] = field(default_factory=list)
     names: int = 0
     paths: Node = field(default_factory=dict)
     exact: dict[str, list[str | None]] = field(default_factory=dict)
     named: dict[str, list[int]] = field(default_factory=dict)
     keyed: dict[str, list[int]] = field(default_factory=dict)
-    around: dict[str, list[Any]] = field(default_factory=dict)
+    around: dict[str, str] = field(default_factory=dict)
     sets: list[list[str]] = field(default_factory=list)
     slots: list[list[Any]] = field(default_factory=list)
-    silencers: list[list[list[Any]]] = field(default_factory=list)
+    silencers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,8 @@ def indexed(owners: Sequence[_Owner], parser: PhraseParser) -> Index:
         is_name = isinstance(owner.of, Actor)
         for place, phrase in enumerate(owner.phrases):
             for variant, elements in enumerate(_variants(parser.parse(phrase))):
-                entry = len(index.phrases)
-                index.phrases.append([owner_number, place, variant])
+                entry = len(index.phrases) // 3
+                index.phrases += (owner_number, place, variant)
                 index.names += is_name
                 if _put(index.paths, elements, entry):
                     exact = [element.exact for element in elements if isinstance(element, Word)]
@@ -149,13 +150,13 @@ def indexed(owners: Sequence[_Owner], parser: PhraseParser) -> Index:
                         index.exact[str(entry)] = exact
                     continue
                 found = anchor(elements, names)
-                index.around[str(entry)] = around(found)
+                index.around[str(entry)] = json.dumps(around(found))
                 table = index.named if is_name else index.keyed
                 for word in sorted(found.words):
                     table.setdefault(word, []).append(entry)
         silencers = (variant for phrase in owner.unless for variant in _variants(parser.parse(phrase)))
         found_all = [anchor(elements, names) for elements in silencers]
-        index.silencers.append([[number(found.words), *around(found)] for found in found_all])
+        index.silencers.append(json.dumps([[number(found.words), *around(found)] for found in found_all]))
     index.sets = [sorted(words) for words in sets]
     index.slots = [[slot.side, sorted(slot.kinds), slot.ally] for slot in slots]
     return index
@@ -313,7 +314,7 @@ class Lexicon:
         self._parser = PhraseParser(rulebook.lists, rulebook.irregular)
         self._owners = _owners(rulebook, trial=trial)
         self._index = index = _kept(rulebook, self._owners, self._parser)
-        self.size = len(index.phrases)
+        self.size = len(index.phrases) // 3
         self._admits = _admission(rulebook)
         self._maker = Maker(self._admits)
         self._exact = {int(entry): forms for entry, forms in index.exact.items()}
@@ -325,7 +326,7 @@ class Lexicon:
         self._sets: dict[int, frozenset[str]] = {}
         self._admitted: dict[str, frozenset[int]] = {}
         self._names = {
-            word: _Phrases(self._tried(entry, index.around[str(entry)]) for entry in entries)
+            word: _Phrases(self._tried(entry, json.loads(index.around[str(entry)])) for entry in entries)
             for word, entries in index.named.items()
         }
 
@@ -372,7 +373,7 @@ class Lexicon:
         at = {mention.first: mention for mention in mentions}
         hits: dict[tuple[str, int, str | None], Hit] = {}
         for entry, first, last, bound in self._found(tokens, paths, there, at):
-            owner = self._index.phrases[entry][0]
+            owner = self._index.phrases[3 * entry]
             rule = self._owners[owner].of
             assert isinstance(rule, Rule)
             key = (rule.id, first, bound)
@@ -442,7 +443,7 @@ class Lexicon:
         for first, minus_last, _, entry in sorted(
             (first, minus_last, self._is_role(entry), entry) for first, minus_last, entry in found
         ):
-            owner = self._index.phrases[entry][0]
+            owner = self._index.phrases[3 * entry]
             if first > taken and not self._silenced(owner, tokens, {}, first, -minus_last):
                 actor = self._owners[owner].of
                 assert isinstance(actor, Actor)
@@ -451,7 +452,7 @@ class Lexicon:
         return tuple(mentions)
 
     def _is_role(self, entry: int) -> bool:
-        actor = self._owners[self._index.phrases[entry][0]].of
+        actor = self._owners[self._index.phrases[3 * entry]].of
         return isinstance(actor, Actor) and actor.kind == "role"
 
     def _walk(self, node: Node, tokens: Tokens, first: int, found: list[tuple[int, int, int]]) -> None:
@@ -504,7 +505,8 @@ class Lexicon:
         alone: list[int] = []
         if node is not None and _END in node and not any(entry in self._exact for entry in node[_END]):
             alone, node = node[_END], {form: after for form, after in node.items() if form != _END} or None
-        phrases = [self._tried(entry, index.around[str(entry)]) for entry in index.keyed.get(word, ())]
+        entries = index.keyed.get(word, ())
+        phrases = [self._tried(entry, json.loads(index.around[str(entry)])) for entry in entries]
         unsided = [p for p in phrases if all(index.slots[slot][0] == "any" for slot, *_ in p.slots)]
         every = _Phrases(phrases) if phrases else None
         ends = node is not None and _END in node
@@ -514,7 +516,7 @@ class Lexicon:
 
     def _silencers_of(self, owner: int) -> _Silencers:
         by_word: dict[str, list[_Tried]] = {}
-        for number, (words, *around) in enumerate(self._index.silencers[owner]):
+        for number, (words, *around) in enumerate(json.loads(self._index.silencers[owner])):
             for word in self._set(words):
                 by_word.setdefault(word, []).append(self._tried(number, around))
         return by_word, frozenset(by_word)
@@ -547,7 +549,7 @@ class Lexicon:
         return known
 
     def _pattern(self, entry: int) -> Pattern:
-        number, place, variant = self._index.phrases[entry]
+        number, place, variant = self._index.phrases[3 * entry : 3 * entry + 3]
         known = self._patterns.get((number, place))
         if known is None:
             known = self._patterns[number, place] = self._made(self._owners[number].phrases[place])

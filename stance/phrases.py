@@ -26,7 +26,7 @@ SAME_MARK: Final = {"–": "—", "―": "—", "“": '"', "”": '"', "„": '
 _SPELLED: Final = {kind: frozenset((kind,)) for kind in ":;?!"} | {"—": frozenset("—–―")}
 _MARKED: Final = {",": frozenset(","), ".": frozenset("."), '"': frozenset("\"'“”‘’«»„‟‹›`")}
 
-# One word of a phrase and of a text: an abbreviation with stops (U.S.), a run of letters and digits with
+# One word of a phrase and of a text: an abbreviation with stops (A.B.), a run of letters and digits with
 # apostrophes inside (don't), or a clitic ('s, 'd, 'll, 're, 've, 'm), which is a word of its own.
 _CLITIC: Final = r"(?:[sSdDmM]|ll|LL|re|RE|ve|VE)(?![^\W_])"
 WORD: Final = re.compile(rf"(?:[^\W\d_]\.){{2,}}|[^\W_]+(?:['’ʼ](?!{_CLITIC})[^\W_]+)*|['’ʼ]{_CLITIC}")
@@ -337,7 +337,7 @@ class UnknownList(PhraseError):
 
 
 def _is_shouted(word: str) -> bool:
-    """Two capitals or more and no small letter: NATO, U.S."""
+    """Two capitals or more and no small letter: ABC, A.B."""
     return word == word.upper() and sum(letter.isupper() for letter in word) > 1
 
 

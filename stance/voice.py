@@ -351,9 +351,9 @@ class VoiceStage:
         tokens, quoted = scan.tokens, sentence.quotations
         if where == "inside":
             first, last = _named_part(tokens, hit, sentence.quotations, self._verbs)
-            if first == hit.first and tokens.raw[first][0].islower():  # "the report of NATO members says"
+            if first == hit.first and tokens.raw[first][0].islower():  # "the report of X members says"
                 first = min(first, _phrase_start(tokens, first, quoted))
-            if first == hit.first:  # "NATO members fear": the name before the noun that was found
+            if first == hit.first:  # "X members fear": the name before the noun that was found
                 first = next((m.first for m in scan.mentions if m.first < first <= m.last + 1), first)
             announces = hit.rule.covers == "clause-after"
             speaker, expert = self.name(scan, first, last, context, quotations=quoted, announces=announces)
@@ -422,7 +422,7 @@ class VoiceStage:
         expert = any(m.actor.expert for m in inside)
         sided = [m for m in inside if m.actor.kind != "role" and m.actor.speaker is not None]
         if not any(m.actor.kind in _OFFICERS for m in inside) and tokens.raw[content[0]][0].isupper():
-            # "Ann Bell, a curator in Oslo": where somebody works is not whose side they are on
+            # "Ann Bell, a curator in X": where somebody works is not whose side they are on
             sided = [m for m in sided if not self._is_place(tokens, m)]
         chosen = _choose(sided, content[-1], near_end, tokens)
         if near_end and len(sided) > 1 and chosen is not sided[0] and _coordinated(scan, first, sided):
@@ -464,7 +464,7 @@ class VoiceStage:
         return before in ("in", "at", "near") and mention.actor.kind in ("country", "capital", "place")
 
     def _home(self, scan: Scan, office: int) -> str:
-        """Whose office it is that token ``office`` names without a country: "Spain to send trucks, minister
+        """Whose office it is that token ``office`` names without a country: "X to send trucks, minister
         says". The state that the sentence begins with, as its subject or as the topic of a headline."""
         opening = next(iter(scan.mentions), None)
         if opening is None or opening.actor.kind != "country" or opening.last >= office:
@@ -497,7 +497,7 @@ class VoiceStage:
         return context.body
 
     def _names(self, scan: Scan, scopes: Sequence[Scope], context: Context) -> Mapping[str, tuple[str, bool]]:
-        """Surnames that were introduced with a role or nationality: "Norwegian minister Jonas Gahr"."""
+        """Surnames that were introduced with a role or nationality: "X's minister Ann Bell"."""
         tokens = scan.tokens
         found: dict[str, tuple[str, bool]] = {}
         for mention in scan.mentions:
@@ -530,7 +530,7 @@ class VoiceStage:
         return merged
 
     def _before_apposition(self, scan: Scan, role: Mention) -> tuple[str, str, bool] | None:
-        """Surname, side and expertise of "Jonas Gahr, the Norwegian prime minister"."""
+        """Surname, side and expertise of "Ann Bell, the prime minister of X"."""
         tokens = scan.tokens
         first = role.first
         while first and first > role.first - 5 and tokens.words[first - 1] != ",":
@@ -538,7 +538,7 @@ class VoiceStage:
         if first < 2 or tokens.words[first - 1] != "," or not tokens.raw[first - 2][0].isupper():
             return None
         if first - 2 <= tokens.first_word or not tokens.raw[first - 3][0].isupper():
-            return None  # "However, the Danish minister", "On Monday, ..."
+            return None  # "However, the minister", "On Monday, ..."
         if len(tokens.words[first - 2]) < 3 or any(m.last == first - 2 for m in scan.mentions):
             return None
         last = role.last + 1
@@ -552,7 +552,7 @@ class VoiceStage:
     def _antecedent(
         self, scan: Scan, word: str, place: int, quotations: Sequence[Quotation]
     ) -> tuple[Speaker, bool] | None:
-        """The subject of the sentence, if a pronoun after it can mean it: "Spain sells what it calls"."""
+        """The subject of the sentence, if a pronoun after it can mean it: "X sells what it calls"."""
         if word in _THEY:
             return None
         first, last = _subject(scan, place, self._verbs, quotations)
@@ -707,7 +707,7 @@ class VoiceStage:
         return start, end
 
     def _after_name(self, voices: Voices, start: int, end: int, mentions: Sequence[Mention]) -> int:
-        """Where the evidence begins behind the name of who speaks in it: "Spain accused ..."."""
+        """Where the evidence begins behind the name of who speaks in it: "X accused ..."."""
         for match in WORD.finditer(voices.text, start, end):
             if not self._is_frame_free(voices.text, *match.span(), mentions):
                 return match.start()
@@ -782,7 +782,7 @@ def _without_auxiliaries(tokens: Tokens, first: int, last: int) -> int:
 
 
 def _is_auxiliary(tokens: Tokens, i: int) -> bool:
-    """Is token ``i`` an auxiliary or an adverb? Capitals are a name: "Italy", "Kelly"."""
+    """Is token ``i`` an auxiliary or an adverb? Capitals are a name: "Kelly"."""
     word = tokens.words[i]
     return word in _BEFORE_VERB or (word.endswith(("ly", "n't")) and tokens.raw[i][0].islower())
 

@@ -140,6 +140,13 @@ def test_a_stream_takes_texts_too(classifier: Classifier) -> None:
     assert [v.to_dict() for v in found.verdicts] == [v.to_dict() for v in classifier.classify(text).verdicts]
 
 
+def test_loading_leaves_the_garbage_collector_as_it_was() -> None:
+    frozen = gc.get_freeze_count()
+    load("rules")
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen
+
+
 def test_unknown_engine_is_one_sentence() -> None:
     with pytest.raises(stance.StanceError, match="engine 'magic' is not one of"):
         load("magic")

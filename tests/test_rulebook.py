@@ -1022,6 +1022,19 @@ def test_the_cache_stays_small(book: Path) -> None:
     assert load(book).rule("special-operation")
 
 
+def test_what_a_killed_writer_left_goes_in_time(book: Path) -> None:
+    load(book)
+    folder = cache_files()[0].parent
+    left, fresh = folder / ".rulebook-1-2-3", folder / ".rulebook-4-5-6"
+    for file in (left, fresh):
+        file.write_bytes(b"half a")
+    os.utime(left, (0, 0))
+    change(book, SMO, "goes on", "goes on and on")
+    load(book)
+    assert not left.exists()
+    assert fresh.exists()
+
+
 # Overlays -------------------------------------------------------------------------------------------
 
 
