@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from stance.document import Quotation, Sentence
 from stance.evidence import Evidence, Speaker
@@ -15,10 +14,8 @@ from stance.rulebook import Rule, Rulebook
 from stance.segment import MAX_SENTENCE
 from stance.syntax import Tree
 from stance.tokens import Tokens
+from stance.trees import TreeMatch, TreeMatcher, head_noun_span
 from stance.voice import Context, Found, Scope, Voices, VoiceStage, merge
-
-if TYPE_CHECKING:
-    from stance.trees import TreeMatch, TreeMatcher
 
 # Effects for which a tree is asked wherever a rule could match, and those for which only beside a frame.
 _EVIDENCE: Final = ("frame", "opinion")
@@ -98,16 +95,14 @@ class Gatherer:
     def __init__(self, rulebook: Rulebook, *, trial: bool = False) -> None:
         self._rulebook = rulebook
         self._lexicon = Lexicon(rulebook, trial=trial)
-        self._trial = trial
+        self._matcher = TreeMatcher(rulebook, trial=trial)
         self._voice = VoiceStage(rulebook)
         self._sides = {side.id for side in rulebook.sides}
 
-    @cached_property
-    def _matcher(self) -> TreeMatcher:
-        # Here, since the label of a sentence that names no side needs no rule on trees.
-        from stance.trees import TreeMatcher
-
-        return TreeMatcher(self._rulebook, trial=self._trial)
+    def warm(self) -> None:
+        """Read all phrases and rules on trees now, and not each when a sentence first needs it."""
+        self._lexicon.warm()
+        self._matcher.warm()
 
     def scan(self, text: str) -> Scan:
         """What the lexicon finds in one sentence: the least that any sentence costs."""
@@ -294,8 +289,6 @@ class Gatherer:
         speaker, expert = self._voice.unknown, False
         node = match.nodes.get(match.rule.speaker or "")
         if node is not None:
-            from stance.trees import head_noun_span
-
             span = head_noun_span(tree, node)
             tokens = seen.scan.tokens
             inside = [

@@ -497,6 +497,17 @@ class Lexicon:
                                 return True
         return False
 
+    def warm(self) -> None:
+        """Read all phrases now, and not each when a sentence first needs it."""
+        for word, lead in list(self._leads.items()):
+            if lead is _UNREAD:
+                self._lead(word)
+        for entry in range(self.size):
+            self._pattern(entry)
+        for owner in range(len(self._owners)):
+            self._silencing[owner] = self._silencers_of(owner)
+            self._silencers(owner)
+
     # -- what is made when first asked for -------------------------------------------------------------
 
     def _lead(self, word: str) -> _Lead:

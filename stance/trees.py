@@ -570,6 +570,10 @@ class TreeMatcher:
         book = self._rulebook
         return repr((rules, self._sides, dict(book.lists), dict(book.irregular)))
 
+    def warm(self) -> None:
+        """Compile the rules now, not when a sentence first needs them."""
+        _ = self._index
+
     @property
     def keys(self) -> frozenset[str]:
         """The forms of all anchors."""

@@ -140,6 +140,16 @@ def test_a_stream_takes_texts_too(classifier: Classifier) -> None:
     assert [v.to_dict() for v in found.verdicts] == [v.to_dict() for v in classifier.classify(text).verdicts]
 
 
+def test_a_warm_classifier_gives_the_same_answers() -> None:
+    cold, warm = load("rules"), load("rules")
+    warm.warm()
+    lexicon = warm.gatherer._lexicon
+    assert len(lexicon._silencing) == len(lexicon._owners)
+    assert "_index" in warm.gatherer._matcher.__dict__
+    document = seeds.documents()[0]
+    assert cold.classify(document).to_dict() == warm.classify(document).to_dict()
+
+
 def test_loading_leaves_the_garbage_collector_as_it_was() -> None:
     frozen = gc.get_freeze_count()
     load("rules")
