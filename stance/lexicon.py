@@ -248,15 +248,15 @@ class _Tried(NamedTuple):
 class _Phrases:
     """The phrases of one anchor, by the rarest other word that each needs.
 
-    ``_at``: that word stands at one distance from the anchor; ``_beside``: at one of several; ``_alone``: the
-    phrase needs none.
+    ``_at``: that word stands at one distance from the anchor; ``_beside``, by the range: at one of several;
+    ``_alone``: the phrase needs none.
     """
 
     __slots__ = ("_alone", "_at", "_beside", "_others")
 
     def __init__(self, phrases: Iterable[_Tried]) -> None:
         self._alone: list[_Tried] = []
-        self._beside: dict[str, list[tuple[int, int, _Tried, bool]]] = {}
+        self._beside: dict[str, dict[tuple[int, int], list[tuple[_Tried, bool]]]] = {}
         at: dict[int, dict[str, list[tuple[_Tried, bool]]]] = {}
         for phrase in phrases:
             if not phrase.near:
@@ -269,7 +269,8 @@ class _Phrases:
                 if most - least == 1:
                     at.setdefault(least, {}).setdefault(word, []).append((rest, more))
                 else:
-                    self._beside.setdefault(word, []).append((least, most, rest, more))
+                    ranges = self._beside.setdefault(word, {})
+                    ranges.setdefault((least, most), []).append((rest, more))
         self._at = list(at.items())
         self._others = frozenset(self._beside)
 
@@ -285,11 +286,12 @@ class _Phrases:
                         found.append(phrase)
         if not self._others.isdisjoint(tokens.present):
             for word in self._others & tokens.present:
-                for least, most, phrase, more in self._beside[word]:
+                for (least, most), beside in self._beside[word].items():
                     first, last = here + least, here + most
-                    near = last > 0 and word in bare[first if first > 0 else 0 : last]
-                    if near and (not more or phrase.fits(here, tokens)):
-                        found.append(phrase)
+                    if last > 0 and word in bare[first if first > 0 else 0 : last]:
+                        for phrase, more in beside:
+                            if not more or phrase.fits(here, tokens):
+                                found.append(phrase)
         return found
 
 
