@@ -256,7 +256,7 @@ class _Phrases:
 
     def __init__(self, phrases: Iterable[_Tried]) -> None:
         self._alone: list[_Tried] = []
-        self._beside: dict[str, dict[tuple[int, int], list[tuple[_Tried, bool]]]] = {}
+        beside: dict[str, dict[tuple[int, int], list[tuple[_Tried, bool]]]] = {}
         at: dict[int, dict[str, list[tuple[_Tried, bool]]]] = {}
         for phrase in phrases:
             if not phrase.near:
@@ -269,9 +269,11 @@ class _Phrases:
                 if most - least == 1:
                     at.setdefault(least, {}).setdefault(word, []).append((rest, more))
                 else:
-                    ranges = self._beside.setdefault(word, {})
-                    ranges.setdefault((least, most), []).append((rest, more))
+                    beside.setdefault(word, {}).setdefault((least, most), []).append((rest, more))
         self._at = list(at.items())
+        self._beside = {
+            word: [(*ends, phrases) for ends, phrases in ranges.items()] for word, ranges in beside.items()
+        }
         self._others = frozenset(self._beside)
 
     def there(self, here: int, tokens: Tokens) -> list[_Tried]:
@@ -286,10 +288,10 @@ class _Phrases:
                         found.append(phrase)
         if not self._others.isdisjoint(tokens.present):
             for word in self._others & tokens.present:
-                for (least, most), beside in self._beside[word].items():
+                for least, most, phrases in self._beside[word]:
                     first, last = here + least, here + most
                     if last > 0 and word in bare[first if first > 0 else 0 : last]:
-                        for phrase, more in beside:
+                        for phrase, more in phrases:
                             if not more or phrase.fits(here, tokens):
                                 found.append(phrase)
         return found
