@@ -120,13 +120,10 @@ class Classifier:
         batch = _Batch(self)
         for one in documents:
             document = Document(one) if isinstance(one, str) else one
-            context = Context()
-            sentences = segment.split(document.text)
-            for sentence in sentences:
-                seen = self.gatherer.surface(sentence, context)
-                context = seen.voices.context
+            before = len(batch)
+            for seen in self._surfaces(document):
                 batch.add(seen, document)
-            pending.append((document, len(sentences)))
+            pending.append((document, len(batch) - before))
             if len(batch) >= BATCH_SENTENCES:
                 yield from _analyses(pending, batch)
                 pending, batch = [], _Batch(self)
@@ -172,14 +169,12 @@ class Classifier:
 
     # -- stages ----------------------------------------------------------------------------------------
 
-    def _surfaces(self, document: Document) -> list[Seen]:
+    def _surfaces(self, document: Document) -> Iterator[Seen]:
         context = Context()
-        result = []
         for sentence in segment.split(document.text):
             seen = self.gatherer.surface(sentence, context)
             context = seen.voices.context
-            result.append(seen)
-        return result
+            yield seen
 
     def _context_of(self, previous: str | None) -> Context:
         if not previous:

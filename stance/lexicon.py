@@ -272,7 +272,7 @@ class _Phrases:
                     beside.setdefault(word, {}).setdefault((least, most), []).append((rest, more))
         self._at = list(at.items())
         self._beside = {
-            word: [(*ends, phrases) for ends, phrases in ranges.items()] for word, ranges in beside.items()
+            word: [(*ends, tried) for ends, tried in ranges.items()] for word, ranges in beside.items()
         }
         self._others = frozenset(self._beside)
 
