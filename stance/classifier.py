@@ -98,8 +98,8 @@ class Classifier:
     # -- what callers use ------------------------------------------------------------------------------
 
     def warm(self) -> None:
-        """Do now what else the first sentences wait for: read all phrases, load the pipeline. A few seconds, for
-        a server that wants its first answer as fast as any other; the answers are the same."""
+        """Do now what else the first sentences wait for: read all phrases, load the pipeline. A few seconds,
+        for a server that wants its first answer as fast as any other; the answers are the same."""
         self.gatherer.warm()
         self.parser.warm()
         if self.model is not None:
